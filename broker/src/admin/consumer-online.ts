@@ -1,0 +1,19 @@
+import { ResponseError } from '@rocketcluster/protocol'
+import type { ServerConnection } from '@rocketcluster/remoting'
+import type { ClientInfo, ClientRegistry } from '../clients/client-registry.ts'
+
+/** V3_1_8_SNAPSHOT: older consumers do not answer questions (AdminBrokerProcessor.java#callConsumer). */
+const ANSWERS_SINCE = 60
+
+/** The connection of one consumer. Throws SYSTEM_ERROR when it is not there or too old to be asked. */
+export function consumerOnline(
+  clients: ClientRegistry<ServerConnection>,
+  group: string,
+  clientId: string,
+): ClientInfo<ServerConnection> {
+  const consumer = clients.findConsumer(group, clientId)
+  if (!consumer) throw new ResponseError('SYSTEM_ERROR', `The Consumer <${group}> <${clientId}> not online`)
+  if (consumer.version < ANSWERS_SINCE)
+    throw new ResponseError('SYSTEM_ERROR', `The Consumer <${clientId}> Version <${consumer.version}> too low to finish, please upgrade it to V3_1_8_SNAPSHOT`)
+  return consumer
+}

@@ -1,0 +1,249 @@
+import type { BrokerConfig } from '@rocketcluster/config'
+import { clientRequests, encodeHost, offsetMsgIds, UniqKeyGenerator } from '@rocketcluster/protocol'
+import { RemotingClient, RemotingServer, type ServerConnection } from '@rocketcluster/remoting'
+import type { Log, Timer, TlsServerOptions, World } from '@rocketcluster/world'
+import { ClientRegistry } from './clients/client-registry.ts'
+import { Configuration } from './configuration.ts'
+import { brokerHandlers, handledRequests } from './handlers.ts'
+import { HeldPulls } from './messaging/held-pulls.ts'
+import { Sends } from './messaging/sends.ts'
+import { StoredProperties } from './messaging/stored-properties.ts'
+import { ConsumerOffsets } from './metadata/consumer-offsets.ts'
+import { SubscriptionGroups } from './metadata/subscription-groups.ts'
+import { Topics, withoutMappings } from './metadata/topics.ts'
+import { NameServers } from './name-servers.ts'
+import type { BrokerServices } from './services.ts'
+import { BrokerStats } from './stats.ts'
+import { Store } from './store/store.ts'
+import { storeConfigOf } from './store-config-of.ts'
+import { Throughput } from './throughput.ts'
+
+export interface BrokerOptions {
+  readonly config: BrokerConfig
+  readonly tls?: TlsServerOptions
+  /** The memory this process may count with, in bytes: what accessMessageInMemoryMaxRatio is a part of. */
+  readonly physicalMemoryBytes: number
+}
+
+/**
+ * The fast ("VIP") port serves everything but reads, so that a flood of readers cannot delay senders
+ * (BrokerController.java registers the pull family on the main server only).
+ */
+const NOT_ON_FAST_PORT = [handledRequests.pullMessage.code, handledRequests.litePullMessage.code]
+const FAST_PORT_DISTANCE = 2
+const HA_PORT_DISTANCE = 1
+
+/** How often silent clients, and held pulls whose time is up, are looked for. */
+const EXPIRE_CLIENTS_MS = 10_000
+const EXPIRE_PULLS_MS = 100
+/** How long a stop waits for answers that are on their way. */
+const GRACE_MS = 2000
+
+/** One broker: the store, what it knows of topics, groups and clients, its listeners, and its registrations. */
+export class Broker {
+  readonly services: BrokerServices
+  readonly #log: Log
+  readonly #client: RemotingClient
+  readonly #servers: readonly { close(options: { graceMs: number }): Promise<void> }[]
+  readonly #timers: readonly Timer[]
+  #stopping: Promise<void> | undefined
+
+  private constructor(parts: {
+    services: BrokerServices
+    log: Log
+    client: RemotingClient
+    servers: readonly { close(options: { graceMs: number }): Promise<void> }[]
+    timers: readonly Timer[]
+  }) {
+    this.services = parts.services
+    this.#log = parts.log
+    this.#client = parts.client
+    this.#servers = parts.servers
+    this.#timers = parts.timers
+  }
+
+  /** `brokerIP1:port`: where clients reach this broker. */
+  get address(): string {
+    return this.services.brokerAddress
+  }
+
+  /** True when every name server that was found knows this broker. */
+  get ready(): boolean {
+    return this.services.nameServers.registeredEverywhere && this.#stopping === undefined
+  }
+
+  /**
+   * Opens the store (with recovery when it was not closed cleanly), listens, and registers with every name server.
+   * Resolves when clients can be served. Throws when the store is locked or unreadable, or a port is taken; nothing
+   * stays open then.
+   */
+  static async start(world: World, options: BrokerOptions): Promise<Broker> {
+    const configuration = new Configuration(world.disk, options.config)
+    const config = configuration.current
+    const directory = `${config.storePathRootDir}/config`
+    // The address stands in every record. Its port is known only when it is bound, and nothing is appended before.
+    const storeHost = encodeHost(config.brokerIP1, config.listenPort)
+    const store = await Store.open(world, storeConfigOf(config, storeHost, options.physicalMemoryBytes))
+    const client = new RemotingClient(world, {})
+    const started: { close(): Promise<void> }[] = [store, { close: async () => client.close() }]
+    try {
+      const topics = await Topics.load(
+        world,
+        { ...config, directory },
+        world.log,
+      )
+      const groups = await SubscriptionGroups.load(world, { ...config, directory }, world.log)
+      const offsets = await ConsumerOffsets.load(world, directory, world.log)
+      const stats = new BrokerStats()
+      const clients = new ClientRegistry<ServerConnection>(world.clock)
+      const heldPulls = new HeldPulls()
+      store.onArrival = arrivals => heldPulls.arrived(arrivals)
+      const uniqKeys = new UniqKeyGenerator({
+        clock: world.clock,
+        ip: storeHost.subarray(0, storeHost.length - 4),
+        pid: world.random.int(0x10000),
+        instance: world.random.int(2 ** 31),
+      })
+      const properties = new StoredProperties({ ...config, clusterName: config.brokerClusterName, newUniqKey: () => uniqKeys.next() })
+      const randomInt = (bound: number) => world.random.int(bound)
+      const throughput = new Throughput(world.clock, () => ({ put: store.stats.putMessages, got: store.stats.getMessages }))
+      const services: { -readonly [K in keyof BrokerServices]: BrokerServices[K] } = {
+        world,
+        config,
+        brokerAddress: '',
+        store,
+        topics,
+        groups,
+        offsets,
+        clients,
+        heldPulls,
+        sends: undefined as unknown as Sends,
+        nameServers: undefined as unknown as NameServers,
+        stats,
+        throughput,
+        brokerStart: world.clock.now(),
+        updateConfig: changes => configuration.update(changes),
+      }
+      const onClose = (connection: ServerConnection) => {
+        clients.channelClosed(connection)
+        heldPulls.connectionClosed(connection.id)
+      }
+      const serve = (port: number, excludeCodes: readonly number[]) =>
+        new RemotingServer(world, {
+          host: config.bindAddress,
+          port,
+          tls: options.tls,
+          requests: handledRequests,
+          handlers: brokerHandlers,
+          services,
+          excludeCodes,
+          idleTimeoutMs: config.serverChannelMaxIdleTimeSeconds * 1000,
+          onClose,
+          onRequest: ({ code, status, latencyMs, oneWay }) => stats.answered(code, status, latencyMs, oneWay, isPull(code)),
+        })
+      const main = serve(config.listenPort, [])
+      const { port } = await main.start()
+      started.push({ close: () => main.close({ graceMs: 0 }) })
+      storeHost.writeInt32BE(port, storeHost.length - 4)
+      const brokerAddress = hostAndPort(config.brokerIP1, port)
+      services.sends = new Sends({ config, topics, store, properties, randomInt, stats, msgId: offsetMsgIds(storeHost) })
+      services.brokerAddress = brokerAddress
+      const servers = [main]
+      if (config.listenPort > FAST_PORT_DISTANCE) {
+        const fast = serve(config.listenPort - FAST_PORT_DISTANCE, NOT_ON_FAST_PORT)
+        await fast.start()
+        started.push({ close: () => fast.close({ graceMs: 0 }) })
+        servers.push(fast)
+      }
+      const nameServers = new NameServers(
+        world,
+        client,
+        {
+          clusterName: config.brokerClusterName,
+          brokerName: config.brokerName,
+          brokerId: config.brokerId,
+          brokerAddr: brokerAddress,
+          haServerAddr: hostAndPort(config.brokerIP2, config.haListenPort || port + HA_PORT_DISTANCE),
+          body: only => ({ filterServerList: [], topicConfigSerializeWrapper: withoutMappings(registered(topics.snapshot(only), config.brokerPermission)) }),
+        },
+        {
+          namesrvAddr: config.namesrvAddr,
+          registerPeriodMs: config.registerNameServerPeriod,
+          heartbeatIntervalMs: config.brokerHeartbeatInterval,
+          notActiveTimeoutMs: config.brokerNotActiveTimeoutMillis,
+          compressed: () => config.compressedRegister,
+          timeoutMs: config.registerBrokerTimeoutMills,
+        },
+      )
+      services.nameServers = nameServers
+      topics.onChange = changed => nameServers.topicsChanged(changed)
+      if (config.notifyConsumerIdsChangedEnable) clients.onMembersChanged = group => notifyMembers(services, group)
+
+      const every = (periodMs: number, run: () => void) => world.clock.setInterval(run, periodMs)
+      const timers = [
+        every(EXPIRE_PULLS_MS, () => heldPulls.expire(world.clock.monotonicMs())),
+        every(EXPIRE_CLIENTS_MS, () => {
+          for (const channel of clients.expire()) channel.destroy()
+        }),
+        every(1000, () => throughput.sample()),
+        every(config.flushConsumerOffsetInterval, () => {
+          offsets.flush().catch(error => world.log.error({ error }, 'consumer offsets cannot be saved; trying again'))
+        }),
+      ]
+      await nameServers.start()
+      world.log.info({ brokerName: config.brokerName, address: brokerAddress }, 'the broker serves')
+      return new Broker({ services, log: world.log, client, servers, timers })
+    } catch (error) {
+      for (const part of started.reverse()) await part.close().catch(() => {})
+      throw error
+    }
+  }
+
+  /**
+   * Leaves without losing anything: the name servers hear of it first, then no new requests, then what was accepted is
+   * answered, then everything is synced and the store is closed. Harmless when called twice.
+   */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  async #stop(): Promise<void> {
+    const { nameServers, heldPulls, offsets, topics, groups, store } = this.services
+    await nameServers.stop()
+    heldPulls.wakeAll()
+    await Promise.all(this.#servers.map(server => server.close({ graceMs: GRACE_MS })))
+    for (const timer of this.#timers) timer.cancel()
+    this.#client.close()
+    const saved = await Promise.allSettled([offsets.flush(), topics.save(), groups.save()])
+    for (const result of saved)
+      if (result.status === 'rejected') this.#log.error({ error: result.reason }, 'metadata could not be saved')
+    await store.close()
+    this.#log.info({}, 'the broker has stopped')
+  }
+}
+
+const isPull = (code: number) => NOT_ON_FAST_PORT.includes(code)
+
+const hostAndPort = (host: string, port: number) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
+
+/** A broker without a permission registers its topics without it, so that clients stop choosing it (BrokerController.java). */
+function registered(snapshot: ReturnType<Topics['snapshot']>, brokerPermission: number) {
+  if ((brokerPermission & 6) === 6) return snapshot
+  const limited = [...snapshot.topicConfigTable].map(
+    ([name, config]) => [name, { ...config, perm: config.perm & brokerPermission }] as const,
+  )
+  return { ...snapshot, topicConfigTable: new Map(limited) }
+}
+
+/** NOTIFY_CONSUMER_IDS_CHANGED to every member: they share out the queues again at once instead of within 20 s. */
+function notifyMembers({ clients, groups }: BrokerServices, groupName: string): void {
+  if (groups.get(groupName)?.notifyConsumerIdsChangedEnable === false) return
+  for (const { channel } of clients.consumerGroup(groupName)?.members.values() ?? []) {
+    try {
+      channel.notify(clientRequests.notifyConsumerIdsChanged, { consumerGroup: groupName })
+    } catch {
+      // It is gone or does not read; it will learn of the change by itself.
+    }
+  }
+}

@@ -1,0 +1,205 @@
+import type { ConsumerData, HeartbeatData, SubscriptionData } from '@rocketcluster/protocol'
+import type { Clock } from '@rocketcluster/world'
+
+/** What the registry needs to know of a connection; a ServerConnection of remoting has it all. */
+export interface ClientChannel {
+  readonly id: number
+  readonly remoteAddress: string
+}
+
+export interface ClientInfo<C extends ClientChannel = ClientChannel> {
+  readonly clientId: string
+  readonly channel: C
+  readonly language: string
+  readonly version: number
+  lastUpdateMs: number
+}
+
+/** One consumer group as its members describe it (ConsumerGroupInfo.java). */
+export interface ConsumerGroup<C extends ClientChannel = ClientChannel> {
+  readonly groupName: string
+  consumeType: ConsumerData['consumeType']
+  messageModel: ConsumerData['messageModel']
+  consumeFromWhere: ConsumerData['consumeFromWhere']
+  readonly subscriptions: Map<string, SubscriptionData>
+  /** By channel id. */
+  readonly members: Map<number, ClientInfo<C>>
+}
+
+export interface HeartbeatSender<C extends ClientChannel> {
+  readonly channel: C
+  readonly language: string
+  readonly version: number
+}
+
+/** ClientChannelInfo expiry (ProducerManager.java, ConsumerManager.java): 120 s without a heartbeat. */
+const CHANNEL_EXPIRED_MS = 120_000
+
+/**
+ * Who is connected: producers and consumers by group, each with its channel. Nothing here survives a restart; clients
+ * send heartbeats every 30 s, at once when they connect, and pulls carry their own subscription where it matters.
+ */
+export class ClientRegistry<C extends ClientChannel> {
+  readonly #clock: Clock
+  readonly #consumers = new Map<string, ConsumerGroup<C>>()
+  readonly #producers = new Map<string, Map<number, ClientInfo<C>>>()
+  /** channel id → groups it is in, so that a closed connection costs what it holds and not a walk over all. */
+  readonly #groupsOfChannel = new Map<number, { consumers: Set<string>; producers: Set<string> }>()
+  /** Told when a group's members changed; the owner notifies the members that remain. */
+  onMembersChanged: (group: string) => void = () => {}
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** Returns true when any subscription of the client's groups changed. */
+  heartbeat(data: HeartbeatData, sender: HeartbeatSender<C>): boolean {
+    const info: ClientInfo<C> = { clientId: data.clientID, ...sender, lastUpdateMs: this.#clock.monotonicMs() }
+    let changed = false
+    for (const { groupName } of data.producerDataSet ?? []) this.#addProducer(groupName, info)
+    for (const consumer of data.consumerDataSet ?? []) {
+      if (this.#addConsumer(consumer, info, data.withoutSub === true)) changed = true
+    }
+    return changed
+  }
+
+  #addProducer(groupName: string, info: ClientInfo<C>): void {
+    let members = this.#producers.get(groupName)
+    if (!members) this.#producers.set(groupName, (members = new Map()))
+    if (refresh(members, info)) return
+    members.set(info.channel.id, info)
+    this.#groupsOf(info.channel).producers.add(groupName)
+  }
+
+  #addConsumer(data: ConsumerData, info: ClientInfo<C>, keepSubscriptions: boolean): boolean {
+    let group = this.#consumers.get(data.groupName)
+    if (!group) {
+      group = {
+        groupName: data.groupName,
+        consumeType: data.consumeType,
+        messageModel: data.messageModel,
+        consumeFromWhere: data.consumeFromWhere,
+        subscriptions: new Map(),
+        members: new Map(),
+      }
+      this.#consumers.set(data.groupName, group)
+    }
+    group.consumeType = data.consumeType
+    group.messageModel = data.messageModel
+    group.consumeFromWhere = data.consumeFromWhere
+    const joined = !refresh(group.members, info)
+    if (joined) {
+      group.members.set(info.channel.id, info)
+      this.#groupsOf(info.channel).consumers.add(data.groupName)
+    }
+    const subscribed = keepSubscriptions ? false : updateSubscriptions(group, data.subscriptionDataSet ?? [])
+    if (joined || subscribed) this.onMembersChanged(data.groupName)
+    return joined || subscribed
+  }
+
+  unregister(clientId: string, channel: C, producerGroup?: string, consumerGroup?: string): void {
+    if (producerGroup) this.#removeProducer(producerGroup, channel.id, clientId)
+    if (consumerGroup) this.#removeConsumer(consumerGroup, channel.id, clientId)
+  }
+
+  channelClosed(channel: C): void {
+    const groups = this.#groupsOfChannel.get(channel.id)
+    if (!groups) return
+    this.#groupsOfChannel.delete(channel.id)
+    for (const group of groups.producers) this.#removeProducer(group, channel.id)
+    for (const group of groups.consumers) this.#removeConsumer(group, channel.id)
+  }
+
+  /** Drops clients whose heartbeats stopped although the connection stands; returns their channels to be closed. */
+  expire(): C[] {
+    const oldest = this.#clock.monotonicMs() - CHANNEL_EXPIRED_MS
+    const silent = new Map<number, C>()
+    const members = [...this.#producers.values(), ...[...this.#consumers.values()].map(group => group.members)]
+    for (const group of members)
+      for (const info of group.values()) if (info.lastUpdateMs < oldest) silent.set(info.channel.id, info.channel)
+    for (const channel of silent.values()) this.channelClosed(channel)
+    return [...silent.values()]
+  }
+
+  consumerGroup(group: string): ConsumerGroup<C> | undefined {
+    return this.#consumers.get(group)
+  }
+
+  consumerGroups(): IterableIterator<ConsumerGroup<C>> {
+    return this.#consumers.values()
+  }
+
+  producers(group: string): readonly ClientInfo<C>[] {
+    return [...(this.#producers.get(group)?.values() ?? [])]
+  }
+
+  producerGroups(): IterableIterator<[string, ReadonlyMap<number, ClientInfo<C>>]> {
+    return this.#producers.entries()
+  }
+
+  clientIds(group: string): string[] {
+    return [...new Set([...(this.#consumers.get(group)?.members.values() ?? [])].map(info => info.clientId))]
+  }
+
+  findConsumer(group: string, clientId: string): ClientInfo<C> | undefined {
+    for (const info of this.#consumers.get(group)?.members.values() ?? []) if (info.clientId === clientId) return info
+    return undefined
+  }
+
+  /** Groups that subscribe to a topic now. */
+  groupsConsuming(topic: string): string[] {
+    return [...this.#consumers.values()].filter(group => group.subscriptions.has(topic)).map(group => group.groupName)
+  }
+
+  #removeProducer(group: string, channelId: number, clientId?: string): void {
+    const members = this.#producers.get(group)
+    const info = members?.get(channelId)
+    if (!members || !info || (clientId !== undefined && info.clientId !== clientId)) return
+    members.delete(channelId)
+    this.#groupsOfChannel.get(channelId)?.producers.delete(group)
+    if (members.size === 0) this.#producers.delete(group)
+  }
+
+  #removeConsumer(groupName: string, channelId: number, clientId?: string): void {
+    const group = this.#consumers.get(groupName)
+    const info = group?.members.get(channelId)
+    if (!group || !info || (clientId !== undefined && info.clientId !== clientId)) return
+    group.members.delete(channelId)
+    this.#groupsOfChannel.get(channelId)?.consumers.delete(groupName)
+    if (group.members.size === 0) this.#consumers.delete(groupName)
+    this.onMembersChanged(groupName)
+  }
+
+  #groupsOf(channel: C) {
+    let groups = this.#groupsOfChannel.get(channel.id)
+    if (!groups) this.#groupsOfChannel.set(channel.id, (groups = { consumers: new Set(), producers: new Set() }))
+    return groups
+  }
+}
+
+/** A member that is known has its time moved on; false when it is new on this channel. */
+function refresh<C extends ClientChannel>(members: Map<number, ClientInfo<C>>, info: ClientInfo<C>): boolean {
+  const known = members.get(info.channel.id)
+  if (known?.clientId !== info.clientId) return false
+  known.lastUpdateMs = info.lastUpdateMs
+  return true
+}
+
+/** Takes the newest version of each subscription and drops topics that are not in the set any more. */
+function updateSubscriptions<C extends ClientChannel>(
+  group: ConsumerGroup<C>,
+  subscriptions: readonly SubscriptionData[],
+): boolean {
+  let changed = false
+  for (const subscription of subscriptions) {
+    const known = group.subscriptions.get(subscription.topic)
+    if (!known) changed = true
+    if (!known || subscription.subVersion > known.subVersion) group.subscriptions.set(subscription.topic, subscription)
+  }
+  for (const topic of group.subscriptions.keys()) {
+    if (subscriptions.some(subscription => subscription.topic === topic)) continue
+    group.subscriptions.delete(topic)
+    changed = true
+  }
+  return changed
+}

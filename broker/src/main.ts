@@ -1,0 +1,102 @@
+#!/usr/bin/env node
+/**
+ * The broker process: `main.ts -c broker.conf [-n host:port;host:port] [-p]`, options as Apache's mqbroker has them.
+ * It prints nothing on standard output (but the configuration, with -p) and logs to standard error.
+ */
+import { readFileSync } from 'node:fs'
+import { homedir, hostname, totalmem } from 'node:os'
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { type BrokerConfig, brokerConfig } from '@rocketcluster/config'
+import type { TlsServerOptions } from '@rocketcluster/world'
+import { localAddress, nodeLog, nodeWorld, runProcess, serveHttp } from '@rocketcluster/world/node'
+import { Broker } from './broker.ts'
+import { metricsRegistry } from './metrics.ts'
+
+const USAGE = `usage: broker [-c broker.conf] [-n host:port;host:port] [-p]
+
+  -c FILE   configuration, RocketMQ's broker.conf
+  -n LIST   name servers; wins over namesrvAddr in the file
+  -p        print the configuration that would be in force, and exit`
+
+await runProcess(async () => {
+  const { values } = parseArgs({
+    options: {
+      configFile: { type: 'string', short: 'c' },
+      namesrvAddr: { type: 'string', short: 'n' },
+      printConfigItem: { type: 'boolean', short: 'p' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  })
+  if (values.help) {
+    process.stdout.write(`${USAGE}\n`)
+    return undefined
+  }
+  const path = values.configFile === undefined ? undefined : resolve(values.configFile)
+  const { config, warnings } = brokerConfig.parse(
+    path === undefined ? '' : readFileSync(path, 'utf8'),
+    { namesrvAddr: values.namesrvAddr },
+    machine(path),
+  )
+  if (values.printConfigItem) {
+    process.stdout.write(brokerConfig.print(config))
+    return undefined
+  }
+  const log = nodeLog({ level: config.logLevel, name: `broker ${config.brokerName}` })
+  for (const warning of warnings) log.warn({}, warning)
+  const world = nodeWorld({ log })
+  const broker = await Broker.start(world, { config, tls: tlsOf(config), physicalMemoryBytes: memoryBytes() })
+  const metrics = metricsRegistry(broker.services)
+  const http =
+    config.metricsExporterType === 'DISABLE'
+      ? undefined
+      : await serveHttp({
+          host: config.metricsPromExporterHost || config.bindAddress,
+          port: config.metricsPromExporterPort,
+          routes: {
+            '/livez': async () => ({ status: 200, body: 'ok\n' }),
+            '/readyz': async () =>
+              broker.ready
+                ? { status: 200, body: 'ok\n' }
+                : { status: 503, body: 'not every name server has this broker yet\n' },
+            '/metrics': async () => ({ status: 200, contentType: metrics.contentType, body: await metrics.metrics() }),
+          },
+        })
+  return {
+    async stop() {
+      await broker.stop()
+      await http?.close()
+    },
+  }
+})
+
+/** What only this machine can say; the file wins over it. */
+function machine(configFile: string | undefined) {
+  return {
+    brokerName: hostname(),
+    namesrvAddr: process.env.NAMESRV_ADDR,
+    brokerIP1: localAddress(),
+    storePathRootDir: `${homedir()}/store`,
+    brokerConfigPath: configFile,
+  }
+}
+
+/** Throws when a file cannot be read: a broker that was told to encrypt must not start without. */
+function tlsOf(config: BrokerConfig): TlsServerOptions {
+  const read = (path: string) => (path === '' ? undefined : readFileSync(path, 'utf8'))
+  const certificate = read(config.tlsServerCertPath)
+  return {
+    mode: certificate === undefined ? 'disabled' : config.tlsServerMode,
+    certificate,
+    key: read(config.tlsServerKeyPath),
+    keyPassphrase: config.tlsServerKeyPassword || undefined,
+    trustedCertificates: read(config.tlsServerTrustCertPath),
+    clientAuthentication: config.tlsServerNeedClientAuth,
+  }
+}
+
+/** A container's limit counts, not the machine's memory. */
+function memoryBytes(): number {
+  const limit = process.constrainedMemory()
+  return limit > 0 && limit < totalmem() ? limit : totalmem()
+}

@@ -1,0 +1,19 @@
+import { groupProblem, ResponseError } from '@rocketcluster/protocol'
+import type { Handler } from '../handler.ts'
+
+/**
+ * HEART_BEAT: a client says which groups it produces and consumes for (ClientManageProcessor.java). A consumer group
+ * that comes for the first time is made, with the retry topic that its clients will look for.
+ */
+export const heartBeat: Handler<'heartBeat'> = async (_header, context) => {
+  const { body, clients, groups, topics, connection, language, version } = context
+  if (!body) throw new ResponseError('SYSTEM_ERROR', 'a heartbeat without a body')
+  for (const { groupName } of body.consumerDataSet ?? []) {
+    const problem = groupProblem(groupName)
+    if (problem) throw new ResponseError('INVALID_PARAMETER', problem)
+    const group = await groups.find(groupName)
+    if (group) await topics.createInternal(`%RETRY%${groupName}`, Math.max(1, group.retryQueueNums))
+  }
+  const changed = clients.heartbeat(body, { channel: connection, language, version })
+  return { ext: { IS_SUPPORT_HEART_BEAT_V2: 'true', IS_SUB_CHANGE: String(changed) } }
+}

@@ -1,0 +1,16 @@
+import { ResponseError } from '@rocketcluster/protocol'
+import type { Handler } from '../handler.ts'
+
+/**
+ * QUERY_CONSUMER_OFFSET: where the group goes on in one queue (ConsumerManageProcessor.java). A group that never
+ * committed starts at 0 when the queue still has its first message and is young (a new group on a new topic should
+ * miss nothing); else the client decides by its consumeFromWhere, told by QUERY_NOT_FOUND.
+ */
+export const queryConsumerOffset: Handler<'queryConsumerOffset'> = (header, { store, offsets }) => {
+  const { consumerGroup, topic, queueId, setZeroIfNotFound } = header
+  const committed = offsets.query(consumerGroup, topic, queueId)
+  if (committed !== undefined) return { offset: committed }
+  const minOffset = store.minOffset(topic, queueId)
+  if (setZeroIfNotFound !== false && minOffset <= 0 && store.isInMemory(topic, queueId, 0)) return { offset: 0 }
+  throw new ResponseError('QUERY_NOT_FOUND', 'Not found, V3_0_6_SNAPSHOT maybe this group consumer boot first')
+}

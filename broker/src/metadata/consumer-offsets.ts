@@ -1,0 +1,147 @@
+import { consumerOffset } from '@rocketcluster/protocol'
+import type { Log, World } from '@rocketcluster/world'
+import { type DataVersion, firstVersion, nextVersion } from './data-version.ts'
+import { JsonFile } from './json-file.ts'
+
+/**
+ * How far each consumer group has come in each queue: `config/consumerOffset.json` (ConsumerOffsetManager.java).
+ * Written behind every flushConsumerOffsetInterval: losing the last seconds means delivering some messages again,
+ * which at-least-once allows.
+ */
+export class ConsumerOffsets {
+  /** `topic@group` → queue id → next offset to consume */
+  readonly #table = new Map<string, Map<number, number>>()
+  /** As above, set by a reset on the server; wins once over what the consumer commits. */
+  readonly #resets = new Map<string, Map<number, number>>()
+  readonly #file: JsonFile
+  readonly #world: World
+  #dirty = false
+  dataVersion: DataVersion
+
+  private constructor(world: World, directory: string) {
+    this.#world = world
+    this.dataVersion = firstVersion(world.clock)
+    this.#file = new JsonFile(world.disk, directory, 'consumerOffset.json', () => {
+      this.#dirty = false
+      return consumerOffset.encode(this.snapshot())
+    })
+  }
+
+  static async load(world: World, directory: string, log: Log): Promise<ConsumerOffsets> {
+    const offsets = new ConsumerOffsets(world, directory)
+    const stored = await offsets.#file.load(bytes => consumerOffset.decode(bytes), log)
+    for (const [key, queues] of stored?.offsetTable ?? []) offsets.#table.set(key, queues)
+    if (stored?.dataVersion) offsets.dataVersion = { ...stored.dataVersion }
+    return offsets
+  }
+
+  /** undefined when the group never committed there. */
+  query(group: string, topic: string, queueId: number): number | undefined {
+    const key = `${topic}@${group}`
+    return this.#resets.get(key)?.get(queueId) ?? this.#table.get(key)?.get(queueId)
+  }
+
+  /**
+   * Takes the consumer's word, also backwards (Apache does; a consumer may seek). Returns false when a reset on the
+   * server is pending: then the commit is ignored, since it speaks of what was consumed before the reset.
+   */
+  commit(group: string, topic: string, queueId: number, queueOffset: number): boolean {
+    const key = `${topic}@${group}`
+    if (this.#resets.get(key)?.has(queueId)) return false
+    this.#set(key, queueId, queueOffset)
+    return true
+  }
+
+  /** A reset by an operator: what consumers commit is ignored until one of them has pulled from the new offset. */
+  reset(group: string, topic: string, queueId: number, queueOffset: number): void {
+    const key = `${topic}@${group}`
+    let queues = this.#resets.get(key)
+    if (!queues) this.#resets.set(key, (queues = new Map()))
+    queues.set(queueId, queueOffset)
+    this.#set(key, queueId, queueOffset)
+  }
+
+  /** Takes a pending reset off, to be told to the consumer that pulls this queue. */
+  takeReset(group: string, topic: string, queueId: number): number | undefined {
+    if (this.#resets.size === 0) return undefined
+    const key = `${topic}@${group}`
+    const queues = this.#resets.get(key)
+    const queueOffset = queues?.get(queueId)
+    if (queues && queueOffset !== undefined) {
+      queues.delete(queueId)
+      if (queues.size === 0) this.#resets.delete(key)
+    }
+    return queueOffset
+  }
+
+  #set(key: string, queueId: number, queueOffset: number): void {
+    let queues = this.#table.get(key)
+    if (!queues) this.#table.set(key, (queues = new Map()))
+    if (queues.get(queueId) === queueOffset) return
+    queues.set(queueId, queueOffset)
+    this.#dirty = true
+  }
+
+  /** Queue id → offset of one group in one topic. */
+  queuesOf(group: string, topic: string): ReadonlyMap<number, number> | undefined {
+    return this.#table.get(`${topic}@${group}`)
+  }
+
+  /** Every topic and group with the offsets committed there, by queue id. */
+  *entries(): Generator<[topic: string, group: string, queues: ReadonlyMap<number, number>]> {
+    for (const [key, queues] of this.#table) {
+      const at = key.indexOf('@')
+      yield [key.slice(0, at), key.slice(at + 1), queues]
+    }
+  }
+
+  topicsOf(group: string): string[] {
+    const suffix = `@${group}`
+    return [...this.#table.keys()].filter(key => key.endsWith(suffix)).map(key => key.slice(0, -suffix.length))
+  }
+
+  groupsOf(topic: string): string[] {
+    const prefix = `${topic}@`
+    return [...this.#table.keys()].filter(key => key.startsWith(prefix)).map(key => key.slice(prefix.length))
+  }
+
+  clone(sourceGroup: string, targetGroup: string, topic: string): void {
+    const queues = this.#table.get(`${topic}@${sourceGroup}`)
+    for (const [queueId, queueOffset] of queues ?? []) this.#set(`${topic}@${targetGroup}`, queueId, queueOffset)
+  }
+
+  deleteGroup(group: string): void {
+    for (const topic of this.topicsOf(group)) this.#forget(`${topic}@${group}`)
+  }
+
+  deleteTopic(topic: string): void {
+    for (const group of this.groupsOf(topic)) this.#forget(`${topic}@${group}`)
+  }
+
+  #forget(key: string): void {
+    this.#resets.delete(key)
+    if (this.#table.delete(key)) this.#dirty = true
+  }
+
+  /** Writes the file when anything changed since the last time. Throws DiskError; the changes stay due. */
+  async flush(): Promise<void> {
+    if (!this.#dirty) return
+    this.dataVersion = nextVersion(this.dataVersion, this.#world.clock)
+    try {
+      await this.#file.save()
+    } catch (error) {
+      this.#dirty = true
+      throw error
+    }
+  }
+
+  snapshot() {
+    const groupTopicMap = new Map<string, string[]>()
+    for (const [topic, group] of this.entries()) {
+      const topics = groupTopicMap.get(group)
+      if (topics) topics.push(topic)
+      else groupTopicMap.set(group, [topic])
+    }
+    return { dataVersion: this.dataVersion, groupTopicMap, offsetTable: this.#table }
+  }
+}

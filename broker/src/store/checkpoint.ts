@@ -1,0 +1,158 @@
+import { crc32 } from 'node:zlib'
+import type { Disk, DiskFile } from '@rocketcluster/world'
+import { getInt, getLong, putInt, putLong } from '@rocketcluster/protocol/internal'
+
+/**
+ * `checkpoint`, 4096 bytes: Apache's longs at the front (StoreCheckpoint.java), and in the bytes it leaves alone two
+ * places for what we know more exactly. They are written in turn, each in a sector of its own, so a write that tears
+ * leaves the one before it.
+ *
+ *     0 physicMsgTimestamp 8   logicsMsgTimestamp 8   indexMsgTimestamp 8   masterFlushedOffset 8   confirmPhyOffset 8
+ *  1024 | 2048  magic 4  version 4  sequence 8  vouchedOffset 8  lastRecord 8  previousRecord 8  syncedOffset 8
+ *               indexedOffset 8  queueCount 8  crc 4
+ */
+const FILE_SIZE = 4096
+const APACHE_SIZE = 40
+const PLACES = [1024, 2048] as const
+const PLACE_SIZE = 76
+/** "RKCP" */
+const MAGIC = 0x524b4350
+const VERSION = 1
+
+/** Apache's part. Times are storeTimestamps of the newest message that is synced in the log, the queues, the index. */
+export interface ApacheCheckpoint {
+  readonly physicMsgTimestamp: number
+  readonly logicsMsgTimestamp: number
+  readonly indexMsgTimestamp: number
+}
+
+/** Our part. */
+export interface Vouched {
+  /** A record boundary: log, consume queues and index are all on stable storage up to here. */
+  readonly vouchedOffset: number
+  /** Start of the last record before `vouchedOffset`; -1 when there is none. Proves that the log is still the same. */
+  readonly lastRecord: number
+  /** Start of an older record, for the case that the last one is damaged; -1 when there is none. */
+  readonly previousRecord: number
+  /** A record boundary at or behind `vouchedOffset`: the log is on stable storage up to here. */
+  readonly syncedOffset: number
+  /** Physical offset of the newest message in the index; -1 when it is empty. */
+  readonly indexedOffset: number
+  /** Directories of consume queues: when fewer are found, somebody has deleted some. */
+  readonly queueCount: number
+}
+
+export class Checkpoint {
+  readonly #disk: Disk
+  readonly #root: string
+  readonly #file: DiskFile
+  #sequence = 0
+  #apache: ApacheCheckpoint = { physicMsgTimestamp: 0, logicsMsgTimestamp: 0, indexMsgTimestamp: 0 }
+  #vouched: Vouched | undefined
+  /** There was no `abort`: the last process closed the store as it should be. */
+  readonly wasClean: boolean
+
+  /** Reads what the last process left and marks the store as in use (`abort`). Throws DiskError. */
+  static async open(disk: Disk, root: string): Promise<Checkpoint> {
+    const wasClean = (await disk.stat(`${root}/abort`)) === undefined
+    const file = await disk.open(`${root}/checkpoint`, 'create')
+    try {
+      const bytes = Buffer.alloc(FILE_SIZE)
+      await file.read(bytes, 0)
+      if ((await file.size()) < FILE_SIZE) await file.truncate(FILE_SIZE)
+      const checkpoint = new Checkpoint(disk, root, file, wasClean)
+      checkpoint.#parse(bytes)
+      if (wasClean) {
+        const abort = await disk.open(`${root}/abort`, 'create')
+        await abort.close()
+        await disk.syncDirectory(root)
+      }
+      return checkpoint
+    } catch (error) {
+      await file.close().catch(() => {})
+      throw error
+    }
+  }
+
+  private constructor(disk: Disk, root: string, file: DiskFile, wasClean: boolean) {
+    this.#disk = disk
+    this.#root = root
+    this.#file = file
+    this.wasClean = wasClean
+  }
+
+  get apache(): ApacheCheckpoint {
+    return this.#apache
+  }
+
+  /** undefined when none was written, or none of the two places is whole: then Apache's rules apply. */
+  get vouched(): Vouched | undefined {
+    return this.#vouched
+  }
+
+  get queueCount(): number {
+    return this.#vouched?.queueCount ?? -1
+  }
+
+  #parse(bytes: Buffer): void {
+    this.#apache = {
+      physicMsgTimestamp: getLong(bytes, 0),
+      logicsMsgTimestamp: getLong(bytes, 8),
+      indexMsgTimestamp: getLong(bytes, 16),
+    }
+    for (const at of PLACES) {
+      if (getInt(bytes, at) !== MAGIC || getInt(bytes, at + 4) !== VERSION) continue
+      if (getInt(bytes, at + PLACE_SIZE - 4) !== (crc32(bytes.subarray(at, at + PLACE_SIZE - 4)) | 0)) continue
+      const sequence = getLong(bytes, at + 8)
+      if (sequence <= this.#sequence) continue
+      this.#sequence = sequence
+      this.#vouched = {
+        vouchedOffset: getLong(bytes, at + 16),
+        lastRecord: getLong(bytes, at + 24),
+        previousRecord: getLong(bytes, at + 32),
+        syncedOffset: getLong(bytes, at + 40),
+        indexedOffset: getLong(bytes, at + 48),
+        queueCount: getLong(bytes, at + 56),
+      }
+    }
+  }
+
+  /** Call only when all that it says is on stable storage. Throws DiskError; the checkpoint before it counts on. */
+  async write(values: ApacheCheckpoint & Omit<Vouched, 'previousRecord'>): Promise<void> {
+    const before = this.#vouched
+    const previousRecord =
+      before === undefined ? -1 : before.lastRecord < values.lastRecord ? before.lastRecord : before.previousRecord
+    const apache = Buffer.alloc(APACHE_SIZE - 16)
+    putLong(apache, 0, values.physicMsgTimestamp)
+    putLong(apache, 8, values.logicsMsgTimestamp)
+    putLong(apache, 16, values.indexMsgTimestamp)
+    const place = Buffer.alloc(PLACE_SIZE)
+    const sequence = this.#sequence + 1
+    putInt(place, 0, MAGIC)
+    putInt(place, 4, VERSION)
+    putLong(place, 8, sequence)
+    putLong(place, 16, values.vouchedOffset)
+    putLong(place, 24, values.lastRecord)
+    putLong(place, 32, previousRecord)
+    putLong(place, 40, values.syncedOffset)
+    putLong(place, 48, values.indexedOffset)
+    putLong(place, 56, values.queueCount)
+    putInt(place, PLACE_SIZE - 4, crc32(place.subarray(0, PLACE_SIZE - 4)) | 0)
+    await this.#file.write([place], PLACES[sequence % 2]!)
+    await this.#file.write([apache], 0)
+    await this.#file.sync()
+    this.#sequence = sequence
+    this.#apache = values
+    this.#vouched = { ...values, previousRecord }
+  }
+
+  /** The store is closed with everything on stable storage: removes `abort`. */
+  async markClean(): Promise<void> {
+    await this.#disk.remove(`${this.#root}/abort`)
+    await this.#disk.syncDirectory(this.#root)
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close()
+  }
+}

@@ -1,0 +1,530 @@
+import type { Timer, World } from '@rocketcluster/world'
+import { CommitGroup, Put, Shared } from './commit-group.ts'
+import type { StoreConfig } from './config.ts'
+import { HotTail } from './hot-tail.ts'
+import type { LogFiles } from './log-files.ts'
+import {
+  BLANK_SIZE,
+  encodeBlank,
+  encodeRecord,
+  isQueued,
+  MAX_PROPERTIES_LENGTH,
+  type RecordMessage,
+  ResponseError,
+  recordSize,
+} from '@rocketcluster/protocol/internal'
+import type { StoreStats } from './stats.ts'
+import type { MessageToStore, PutStatus } from './types.ts'
+
+/** TopicValidator.java: retry topics may have 255, all others 127. */
+const MAX_TOPIC_BYTES = 255
+/** What record may take beyond its body (MessageExtEncoder.java). */
+const MAX_OVERHEAD = 64 * 1024
+const SCHEDULE_TOPIC = 'SCHEDULE_TOPIC_XXXX'
+const NOTHING = Buffer.alloc(0)
+const PUT_OK: Promise<PutStatus> = Promise.resolve('PUT_OK')
+
+/** What the commit log needs of those around it. */
+export interface CommitLogOwner {
+  /** The offset the next message of the queue gets; counts on. */
+  assign(topic: string, queueId: number): number
+  /** Takes back `assign`: the next message gets `queueOffset` again. */
+  unassign(topic: string, queueId: number, queueOffset: number): void
+  /** These are in the log for good, in the order of their offsets: make them readable. */
+  dispatch(puts: readonly Put[]): void
+  /** The log takes no more messages. `recoverable`: `resume` may help, once there is space. */
+  failed(reason: string, recoverable: boolean): void
+}
+
+/**
+ * The writing half of the log: gives messages their place, and takes them to the disk in groups.
+ *
+ * All of a turn's messages are encoded into the hot tail at once; one write call takes them to the file. While it runs the
+ * next group gathers. A write that fails cuts the log where the last good one ended: what was appended behind it fails
+ * with it, and its offsets are given again. A sync that fails leaves nobody knowing what is on the disk: the log takes
+ * nothing more until it is opened anew, and recovery looks at what really is there.
+ */
+export class CommitLog {
+  readonly tail: HotTail
+  readonly files: LogFiles
+  readonly #world: World
+  readonly #config: StoreConfig
+  readonly #owner: CommitLogOwner
+  readonly #stats: StoreStats
+  readonly #syncFlush: boolean
+  readonly #maxRecordSize: number
+  readonly #maxWaitingBytes: number
+
+  /** Ends of the log, in falling order: what has a place, what the disk took, what is synced. */
+  #appended = 0
+  #written = 0
+  #synced = 0
+  /** Where the file that `#appended` lies in ends. */
+  #fileEnd = 0
+  #lastTimestampWritten = 0
+  #lastTimestampSynced = 0
+  /** Start of the last record that is readable: what a checkpoint at `readable` is verified by. */
+  #lastRecord = -1
+
+  #pending = new CommitGroup(0)
+  #writing: CommitGroup | undefined
+  /** Written, and waiting for the sync that makes them readable (SYNC_FLUSH). */
+  readonly #unsynced: CommitGroup[] = []
+  #scheduled = false
+  #syncing: Promise<void> | undefined
+  #failure: ResponseError | undefined
+  /** Bytes behind `#written` that a failed write may have left in the file have to be cleared before more is written. */
+  #unclean = false
+  /** Nothing can be trusted any more; only opening the store anew helps. */
+  #dead = false
+  #timeout: Timer | undefined
+  #idle: Shared<void> | undefined
+
+  readonly #topicBytes = new Map<string, Uint8Array>()
+  #lastTopic = ''
+  #lastTopicBytes: Uint8Array = NOTHING
+  readonly #record: RecordMessage
+
+  constructor(world: World, config: StoreConfig, files: LogFiles, owner: CommitLogOwner, stats: StoreStats) {
+    this.#world = world
+    this.#config = config
+    this.files = files
+    this.#owner = owner
+    this.#stats = stats
+    this.tail = new HotTail(config.hotTailBytes, config.hotTailSlabBytes)
+    this.#syncFlush = config.flushDiskType === 'SYNC_FLUSH'
+    this.#maxRecordSize = Math.min(config.maxMessageSize + MAX_OVERHEAD, files.fileSizeBytes - BLANK_SIZE)
+    this.#maxWaitingBytes = Math.max(config.hotTailBytes, 2 * this.#maxRecordSize)
+    this.#record = {
+      topic: NOTHING,
+      queueId: 0,
+      flag: 0,
+      sysFlag: 0,
+      bornTimestamp: 0,
+      bornHost: NOTHING,
+      storeHost: config.storeHost as Buffer,
+      reconsumeTimes: 0,
+      preparedTransactionOffset: 0,
+      body: NOTHING,
+      properties: NOTHING,
+    }
+  }
+
+  /** Where recovery found the end of the log; everything before it is synced. */
+  start(end: number, lastRecord: number, lastTimestamp: number): void {
+    this.#appended = this.#written = this.#synced = end
+    this.#fileEnd = this.files.startOf(end) + this.files.fileSizeBytes
+    this.#pending = new CommitGroup(end)
+    this.#lastRecord = lastRecord
+    this.#lastTimestampWritten = this.#lastTimestampSynced = lastTimestamp
+  }
+
+  /** Physical offset that the next message gets. */
+  get appended(): number {
+    return this.#appended
+  }
+
+  /** Everything before it has been taken by the disk. */
+  get written(): number {
+    return this.#written
+  }
+
+  /** Everything before it is on stable storage. */
+  get synced(): number {
+    return this.#synced
+  }
+
+  /** Everything before it is in the consume queues: written, and with SYNC_FLUSH synced. */
+  get readable(): number {
+    return this.#syncFlush ? this.#synced : this.#written
+  }
+
+  /** Start of the last record before `readable`; -1 when there is none. */
+  get lastRecord(): number {
+    return this.#lastRecord
+  }
+
+  /** storeTimestamp of the last message synced. */
+  get syncedTimestamp(): number {
+    return this.#lastTimestampSynced
+  }
+
+  get failure(): ResponseError | undefined {
+    return this.#failure
+  }
+
+  /**
+   * Gives the message its place and copies it into the tail.
+   * Throws ResponseError: MESSAGE_ILLEGAL for sizes, SYSTEM_BUSY when the disk cannot follow, SERVICE_NOT_AVAILABLE after a failure.
+   */
+  append(message: MessageToStore): Put {
+    this.#admit()
+    return this.#place(message, this.#fill(message))
+  }
+
+  /** All or none; one behind the other, in one file when one can hold them. */
+  appendBatch(messages: readonly MessageToStore[]): Put[] {
+    this.#admit()
+    let total = 0
+    for (const message of messages) total += this.#fill(message)
+    const room = this.#fileEnd - this.#appended
+    if (total + BLANK_SIZE > room && total + BLANK_SIZE <= this.files.fileSizeBytes && room < this.files.fileSizeBytes)
+      this.#roll()
+    const puts: Put[] = []
+    for (const message of messages) puts.push(this.#place(message, this.#fill(message)))
+    return puts
+  }
+
+  #admit(): void {
+    if (this.#failure !== undefined) throw this.#failure
+    if (this.#appended - this.readable > this.#maxWaitingBytes) {
+      this.#stats.putFailed++
+      throw new ResponseError(
+        'SYSTEM_BUSY',
+        `[PC_SYNCHRONIZED]broker busy, start flow control for a while: ${this.#appended - this.readable} bytes wait for the disk`,
+      )
+    }
+  }
+
+  /** Sets up the record to encode and returns its size; throws when it is too large for any of its places. */
+  #fill(message: MessageToStore): number {
+    const record = this.#record
+    record.topic = message.topic === this.#lastTopic ? this.#lastTopicBytes : this.#encodeTopic(message.topic)
+    record.queueId = message.queueId
+    record.flag = message.flag
+    record.sysFlag = message.sysFlag
+    record.bornTimestamp = message.bornTimestamp
+    record.bornHost = message.bornHost as Buffer
+    record.reconsumeTimes = message.reconsumeTimes
+    record.preparedTransactionOffset = message.preparedTransactionOffset
+    record.body = message.body
+    record.properties = message.properties
+    const size = recordSize(record)
+    if (
+      message.body.length > this.#config.maxMessageSize ||
+      message.properties.length > MAX_PROPERTIES_LENGTH ||
+      size > this.#maxRecordSize
+    )
+      this.#refuse(message, size)
+    return size
+  }
+
+  #refuse(message: MessageToStore, size: number): never {
+    this.#stats.putFailed++
+    const { body, properties } = message
+    if (body.length > this.#config.maxMessageSize)
+      throw new ResponseError(
+        'MESSAGE_ILLEGAL',
+        `body of ${body.length} bytes exceeds maxMessageSize ${this.#config.maxMessageSize}`,
+      )
+    if (properties.length > MAX_PROPERTIES_LENGTH)
+      throw new ResponseError(
+        'MESSAGE_ILLEGAL',
+        `properties of ${properties.length} bytes exceed the most allowed, ${MAX_PROPERTIES_LENGTH}`,
+      )
+    throw new ResponseError('MESSAGE_ILLEGAL', `message of ${size} bytes exceeds the most allowed, ${this.#maxRecordSize}`)
+  }
+
+  #encodeTopic(topic: string): Uint8Array {
+    let bytes = this.#topicBytes.get(topic)
+    if (bytes === undefined) {
+      bytes = Buffer.from(topic, 'utf8')
+      if (bytes.length === 0 || bytes.length > MAX_TOPIC_BYTES) {
+        this.#stats.putFailed++
+        throw new ResponseError(
+          'MESSAGE_ILLEGAL',
+          `topic of ${bytes.length} bytes; allowed are 1 to ${MAX_TOPIC_BYTES}`,
+        )
+      }
+      if (this.#topicBytes.size >= 10_000) this.#topicBytes.clear()
+      this.#topicBytes.set(topic, bytes)
+    }
+    this.#lastTopic = topic
+    this.#lastTopicBytes = bytes
+    return bytes
+  }
+
+  #place(message: MessageToStore, size: number): Put {
+    if (size + BLANK_SIZE > this.#fileEnd - this.#appended) this.#roll()
+    const at = this.#appended
+    const slab = this.tail.reserve(size, at, this.#written)
+    const { topic, queueId, sysFlag } = message
+    const queueOffset = isQueued(sysFlag) ? this.#owner.assign(topic, queueId) : 0
+    const storeTimestamp = this.#world.clock.now()
+    encodeRecord(slab.buffer, slab.used, this.#record, queueOffset, at, storeTimestamp)
+    slab.used += size
+    this.#appended = at + size
+    const put = new Put(
+      topic,
+      queueId,
+      queueOffset,
+      at,
+      size,
+      storeTimestamp,
+      topic === SCHEDULE_TOPIC ? this.#deliveryTime(message, storeTimestamp) : message.tagsCode,
+      sysFlag,
+      message.uniqKey,
+      message.keys,
+    )
+    const group = this.#pending
+    group.end = this.#appended
+    if (group.puts.push(put) === 1) group.startedMs = this.#world.clock.monotonicMs()
+    if (!this.#scheduled && this.#writing === undefined) this.#schedule()
+    return put
+  }
+
+  /**
+   * A rebuild of the consume queue computes the delivery time from the stored record (CommitLog.java), so here it is
+   * computed from the same values: queue n holds level n + 1.
+   */
+  #deliveryTime(message: MessageToStore, storeTimestamp: number): number {
+    const delay = this.#config.messageDelayLevel[message.queueId]
+    return delay === undefined ? message.tagsCode : storeTimestamp + delay
+  }
+
+  /** Fills the file's end and goes on in the next one. */
+  #roll(): void {
+    const at = this.#appended
+    const slab = this.tail.reserve(BLANK_SIZE, at, this.#written)
+    encodeBlank(slab.buffer, slab.used, this.#fileEnd - at)
+    slab.used += BLANK_SIZE
+    this.#appended = this.#fileEnd
+    this.#fileEnd += this.files.fileSizeBytes
+  }
+
+  /**
+   * Resolves when the write that covers `physicalEnd` has returned, and, with SYNC_FLUSH and `wait`, the sync after it.
+   * To be called in the turn of the append: later, a failure may have given the offset to another message.
+   */
+  committed(physicalEnd: number, wait: boolean): Promise<PutStatus> {
+    const durable = wait && this.#syncFlush
+    if (physicalEnd > this.#appended)
+      return Promise.reject(
+        this.#failure ?? new ResponseError('SERVICE_NOT_AVAILABLE', `nothing was stored before ${physicalEnd}`),
+      )
+    if (physicalEnd <= (durable ? this.#synced : this.#written)) return PUT_OK
+    const group = this.#groupOf(physicalEnd)
+    if (group === undefined)
+      return Promise.reject(this.#failure ?? new ResponseError('SERVICE_NOT_AVAILABLE', 'the message was not stored'))
+    if (durable) return (group.durable ??= new Shared()).promise
+    return (group.written ??= new Shared()).promise
+  }
+
+  #groupOf(physicalEnd: number): CommitGroup | undefined {
+    if (this.#writing !== undefined ? physicalEnd > this.#writing.end : physicalEnd > this.#written) return this.#pending
+    for (const group of this.#unsynced) if (physicalEnd <= group.end) return group
+    return this.#writing
+  }
+
+  #schedule(): void {
+    this.#scheduled = true
+    this.#world.clock.setImmediate(this.#writeNext)
+  }
+
+  readonly #writeNext = (): void => {
+    this.#scheduled = false
+    const group = this.#pending
+    if (this.#writing !== undefined || group.puts.length === 0) return
+    this.#writing = group
+    this.#pending = new CommitGroup(this.#appended)
+    this.#write(group.end).then(
+      () => this.#writeReturned(group),
+      error => this.#writeFailed(group, error),
+    )
+  }
+
+  /** Writes from where the last write ended up to `to`: one call, or one per file. */
+  async #write(to: number): Promise<void> {
+    const from = this.#written
+    let fileStart = -1
+    let position = 0
+    let slices: Uint8Array[] = []
+    for (const slab of this.tail.slabs) {
+      if (slab.end <= from) continue
+      if (slab.start >= to) break
+      const first = Math.max(from, slab.start)
+      const slice = slab.buffer.subarray(first - slab.start, Math.min(to, slab.end) - slab.start)
+      const start = this.files.startOf(first)
+      if (start !== fileStart) {
+        if (slices.length > 0) await this.#writeTo(fileStart, slices, position)
+        fileStart = start
+        position = first - start
+        slices = []
+      }
+      slices.push(slice)
+    }
+    if (slices.length > 0) await this.#writeTo(fileStart, slices, position)
+  }
+
+  async #writeTo(fileStart: number, slices: Uint8Array[], position: number): Promise<void> {
+    const { files } = this
+    const file = files.find(fileStart) ?? (await files.create(fileStart))
+    // Also when it fails: part of it may be there.
+    file.dirty = true
+    await files.use(file, handle => handle.write(slices, position))
+    file.dirty = true
+    if (position > files.fileSizeBytes / 2 && files.maxOffset === fileStart + files.fileSizeBytes)
+      // Ahead of need, so that no producer waits for it. When it fails, it is tried again when it is needed.
+      files.create(files.maxOffset).catch(error => this.#world.log.warn({ error }, 'cannot prepare the next commitlog file'))
+  }
+
+  #writeReturned(group: CommitGroup): void {
+    this.#writing = undefined
+    if (this.#dead) {
+      // A sync failed meanwhile: nothing that lies behind it counts.
+      this.#cut([group, this.#pending])
+      this.#idle?.resolve()
+      return
+    }
+    const stats = this.#stats
+    stats.commitGroups++
+    this.#written = group.end
+    this.#lastTimestampWritten = group.puts[group.puts.length - 1]!.storeTimestamp
+    group.written?.resolve('PUT_OK')
+    if (this.#syncFlush) {
+      group.writtenMs = this.#world.clock.monotonicMs()
+      this.#unsynced.push(group)
+      this.#armTimeout(this.#config.syncFlushTimeout)
+      this.sync()
+    } else this.#release(group)
+    if (this.#pending.puts.length > 0) {
+      if (!this.#scheduled) this.#schedule()
+    } else this.#idle?.resolve()
+  }
+
+  /** The group's messages are as safe as they are declared to be: readers see them. */
+  #release(group: CommitGroup): void {
+    const { puts } = group
+    const stats = this.#stats
+    stats.putMessages += puts.length
+    for (let i = 0; i < puts.length; i++) stats.putBytes += puts[i]!.sizeBytes
+    this.#lastRecord = puts[puts.length - 1]!.physicalOffset
+    this.#owner.dispatch(puts)
+    stats.putDone(puts.length, this.#world.clock.monotonicMs() - group.startedMs)
+    group.durable?.resolve('PUT_OK')
+  }
+
+  /** Syncs what has been written so far. Never rejects: a failure ends the log's life and is told to all who wait. */
+  sync(): Promise<void> {
+    this.#syncing ??= this.#sync().finally(() => {
+      this.#syncing = undefined
+      if (this.#unsynced.length > 0 && !this.#dead) this.sync()
+    })
+    return this.#syncing
+  }
+
+  async #sync(): Promise<void> {
+    const target = this.#written
+    const timestamp = this.#lastTimestampWritten
+    if (this.#dead || target <= this.#synced) return
+    const started = this.#world.clock.monotonicMs()
+    try {
+      await this.files.sync()
+    } catch (error) {
+      this.#syncFailed(error)
+      return
+    }
+    if (this.#dead) return
+    const elapsed = this.#world.clock.monotonicMs() - started
+    this.#stats.logSyncs++
+    if (elapsed > this.#stats.logSyncMaxMs) this.#stats.logSyncMaxMs = elapsed
+    this.#synced = target
+    this.#lastTimestampSynced = timestamp
+    let released = 0
+    while (released < this.#unsynced.length && this.#unsynced[released]!.end <= target)
+      this.#release(this.#unsynced[released++]!)
+    if (released > 0) this.#unsynced.splice(0, released)
+  }
+
+  /** Tells producers that wait for a sync that takes too long; the message may become durable later all the same. */
+  #armTimeout(delayMs: number): void {
+    if (this.#timeout !== undefined) return
+    this.#timeout = this.#world.clock.setTimeout(() => {
+      this.#timeout = undefined
+      const now = this.#world.clock.monotonicMs()
+      for (const group of this.#unsynced) {
+        const left = group.writtenMs + this.#config.syncFlushTimeout - now
+        if (left > 0) return this.#armTimeout(left)
+        group.durable?.resolve('FLUSH_DISK_TIMEOUT')
+      }
+    }, delayMs)
+  }
+
+  #writeFailed(group: CommitGroup, error: unknown): void {
+    const code = (error as { code?: unknown }).code
+    // A full disk gets space again; what else a write can say will be said again.
+    const recoverable = code === 'ENOSPC' || code === 'EDQUOT'
+    this.#writing = undefined
+    this.#fail(`writing the commit log failed: ${(error as Error).message}`, error, recoverable)
+    this.#cut([group, this.#pending])
+    this.#unclean = true
+    this.#idle?.resolve()
+  }
+
+  #syncFailed(error: unknown): void {
+    this.#dead = true
+    this.#fail(`syncing the commit log failed: ${(error as Error).message}`, error, false)
+    for (const group of this.#unsynced.splice(0)) this.#lose(group)
+    if (this.#writing === undefined) this.#cut([this.#pending])
+    this.#idle?.resolve()
+  }
+
+  #fail(reason: string, error: unknown, recoverable: boolean): void {
+    if (!recoverable) this.#dead = true
+    this.#failure = new ResponseError('SERVICE_NOT_AVAILABLE', reason, { cause: error })
+    this.#world.log.error({ error, physicalOffset: this.#written, recoverable }, reason)
+    this.#owner.failed(reason, recoverable)
+  }
+
+  /** The log ends where the last good write ended; `groups` lay behind that, in this order. */
+  #cut(groups: readonly CommitGroup[]): void {
+    this.tail.truncate(this.#written)
+    this.#appended = this.#written
+    this.#fileEnd = this.files.startOf(this.#written) + this.files.fileSizeBytes
+    this.#pending = new CommitGroup(this.#appended)
+    for (let i = groups.length - 1; i >= 0; i--) this.#lose(groups[i]!)
+  }
+
+  #lose(group: CommitGroup): void {
+    const { puts } = group
+    this.#stats.putFailed += puts.length
+    for (let i = puts.length - 1; i >= 0; i--) {
+      const put = puts[i]!
+      if (isQueued(put.sysFlag)) this.#owner.unassign(put.topic, put.queueId, put.queueOffset)
+    }
+    group.reject(this.#failure)
+  }
+
+  /**
+   * Tries to go on after a full disk: clears what the failed write may have left behind the end of the log, lest a later
+   * recovery take it for messages. Returns whether messages are taken again.
+   */
+  async resume(): Promise<boolean> {
+    if (this.#failure === undefined) return true
+    if (this.#dead) return false
+    if (this.#unclean) {
+      try {
+        await this.files.clearFrom(this.#written)
+      } catch (error) {
+        this.#world.log.warn({ error }, 'the commit log stays read-only: its end cannot be cleared')
+        return false
+      }
+      this.#unclean = false
+    }
+    this.#failure = undefined
+    return true
+  }
+
+  /** Writes and syncs all there is. Returns false when the log has failed and is not clean on disk. */
+  async drain(): Promise<boolean> {
+    while (this.#failure === undefined && (this.#writing !== undefined || this.#pending.puts.length > 0)) {
+      this.#idle = new Shared()
+      await this.#idle.promise
+      this.#idle = undefined
+    }
+    while (!this.#dead && this.#synced < this.#written) await this.sync()
+    this.#timeout?.cancel()
+    if (this.#failure !== undefined && !(await this.resume())) return false
+    return !this.#dead
+  }
+}

@@ -1,0 +1,291 @@
+import type { World } from '@rocketcluster/world'
+import { Checkpoint, type Vouched } from './checkpoint.ts'
+import type { StoreConfig } from './config.ts'
+import { ConsumeQueues } from './consume-queues.ts'
+import { IndexService } from './index-service.ts'
+import type { LogFiles } from './log-files.ts'
+import { LogScanner } from './log-scanner.ts'
+import { type CheckedRecord, isQueued, javaHashUtf8, PropertyFinder, sysFlag } from '@rocketcluster/protocol/internal'
+
+/** Apache takes three seconds off its timestamps (StoreCheckpoint.java#getMinTimestamp). */
+const CHECKPOINT_SLACK_MS = 3000
+const TRANSACTION_MASK = 0xc
+const SCHEDULE_TOPIC = 'SCHEDULE_TOPIC_XXXX'
+
+export interface Recovered {
+  readonly queues: ConsumeQueues
+  readonly index: IndexService | undefined
+  readonly checkpoint: Checkpoint
+  /** Where the log ends; what lies behind it in the files are zeros. */
+  readonly end: number
+  /** Start of the last record, -1 when there is none. */
+  readonly lastRecord: number
+  /** Its storeTimestamp. */
+  readonly lastTimestamp: number
+  readonly damagedRecords: number
+}
+
+/**
+ * Finds out what the last process left, makes log, consume queues and index agree, and marks the store as in use.
+ *
+ * With our own checkpoint, only what lies behind the offset it vouches for is read. Without it (a store of Apache's, or a
+ * checkpoint that does not fit the log) the rules of DefaultMessageStore.java#recover say where to start.
+ * Behind the part known to be synced, the first thing that is not a record ends the log, as in Apache. Before it, that is
+ * damage: reported, skipped, and nothing behind it is given up.
+ *
+ * Parts that have been opened are added to `opened`, for the caller to close when this throws.
+ */
+export async function recover(
+  world: World,
+  config: StoreConfig,
+  files: LogFiles,
+  opened: { close(): Promise<void> }[],
+): Promise<Recovered> {
+  const { disk, log, clock } = world
+  const root = config.storePathRootDir
+  const started = clock.monotonicMs()
+  const checkpoint = await Checkpoint.open(disk, root)
+  opened.push(checkpoint)
+  const clean = checkpoint.wasClean
+  const scanner = new LogScanner(files)
+  const vouched = await trustworthy(checkpoint.vouched, files, scanner)
+  if (checkpoint.vouched !== undefined && vouched === undefined && files.files.length > 0)
+    log.warn({ checkpoint: checkpoint.vouched }, 'the checkpoint does not fit the log: recovering without it')
+  const queues = await ConsumeQueues.open(world, {
+    lastExitOk: clean,
+    // After a crash the entries behind the checkpoint may be torn: they are made again from the log.
+    trustedPhysicalOffset: vouched?.vouchedOffset,
+    directory: `${root}/consumequeue`,
+    fileSizeBytes: config.mappedFileSizeConsumeQueue,
+    maxOpenFiles: config.maxOpenFiles,
+    log,
+  })
+  opened.push(queues)
+  const index = config.messageIndexEnable
+    ? await IndexService.open(world, {
+        directory: `${root}/index`,
+        maxHashSlotNum: config.maxHashSlotNum,
+        maxIndexNum: config.maxIndexNum,
+        maxOpenFiles: config.maxOpenFiles,
+        checkpointTimestamp: clean ? undefined : checkpoint.apache.indexMsgTimestamp,
+        log,
+      })
+    : undefined
+  if (index !== undefined) opened.push(index)
+
+  const from = await startingPoints({ clean, vouched, checkpoint, files, scanner, queues, index, config })
+
+  if (!clean) await queues.truncate(from.queues)
+  let damagedRecords = 0
+  const redispatch = new Redispatch(queues, index, config, from)
+  const scanned = await scanner.scan(from.log, {
+    durableTo: vouched?.syncedOffset ?? 0,
+    visit: (buffer, record) => redispatch.visit(buffer, record),
+    pause: async () => {
+      if (queues.needsFlush) await queues.flush()
+      if (index?.needsFlush) await index.flush()
+    },
+    damaged: (physicalOffset, next, why) => {
+      damagedRecords++
+      log.error({ physicalOffset, next, why }, 'the commit log is damaged; what lies between is lost, the rest is kept')
+    },
+  })
+  const { end } = scanned
+  const lastRecord =
+    scanned.lastRecord >= 0 ? scanned.lastRecord : vouched?.vouchedOffset === end ? vouched.lastRecord : -1
+  const lastTimestamp = scanned.lastRecord >= 0 ? scanned.lastTimestamp : checkpoint.apache.physicMsgTimestamp
+
+  const asLeft = clean && vouched?.vouchedOffset === end && from.log === end
+  if (!asLeft) {
+    await files.clearFrom(end)
+    await queues.truncate(end)
+    if (files.files.length > 0) await queues.correctMin(files.minOffset)
+    await index?.truncate(end)
+    await queues.flush()
+    const indexed = await index?.flush()
+    await checkpoint.write({
+      physicMsgTimestamp: lastTimestamp,
+      logicsMsgTimestamp: lastTimestamp,
+      indexMsgTimestamp: indexed?.storeTimestamp ?? 0,
+      vouchedOffset: end,
+      lastRecord,
+      syncedOffset: end,
+      indexedOffset: indexedTo(index),
+      queueCount: queues.queueCount,
+    })
+  }
+  log.info(
+    {
+      clean,
+      checkpoint: vouched !== undefined,
+      from: from.log,
+      end,
+      minOffset: files.minOffset,
+      why: scanned.why,
+      damagedRecords,
+      ms: Math.round(clock.monotonicMs() - started),
+    },
+    'the store is recovered',
+  )
+  return { queues, index, checkpoint, end, lastRecord, lastTimestamp, damagedRecords }
+}
+
+/** What the checkpoint says, if the log is still the one it was written for. */
+async function trustworthy(
+  vouched: Vouched | undefined,
+  files: LogFiles,
+  scanner: LogScanner,
+): Promise<Vouched | undefined> {
+  if (vouched === undefined || files.files.length === 0) return undefined
+  const { vouchedOffset, lastRecord, previousRecord } = vouched
+  if (vouchedOffset < files.minOffset || vouchedOffset > files.maxOffset) return undefined
+  if (vouchedOffset === 0) return vouched
+  if (lastRecord >= files.minOffset) {
+    const last = await scanner.recordAt(lastRecord)
+    if (last !== undefined) {
+      const lastEnd = lastRecord + last.size
+      if (lastEnd === vouchedOffset) return vouched
+      const blank = await scanner.blankAt(lastEnd)
+      if (blank !== undefined && lastEnd + blank === vouchedOffset) return vouched
+    }
+  }
+  // The last record itself may be damaged; one that follows, or one before it, vouches as well.
+  if ((await scanner.recordAt(vouchedOffset)) !== undefined) return vouched
+  if (previousRecord >= files.minOffset && (await scanner.recordAt(previousRecord)) !== undefined) return vouched
+  return undefined
+}
+
+interface StartingPoints {
+  /** Where the scan starts. */
+  readonly log: number
+  /** From here on records go into the consume queues. */
+  readonly queues: number
+  /** From here on records go into the index. */
+  readonly index: number
+}
+
+async function startingPoints(parts: {
+  clean: boolean
+  vouched: Vouched | undefined
+  checkpoint: Checkpoint
+  files: LogFiles
+  scanner: LogScanner
+  queues: ConsumeQueues
+  index: IndexService | undefined
+  config: StoreConfig
+}): Promise<StartingPoints> {
+  const { clean, vouched, checkpoint, files, scanner, queues, index } = parts
+  const min = files.minOffset
+  if (vouched !== undefined) {
+    const queuesFrom = queues.queueCount < vouched.queueCount ? min : vouched.vouchedOffset
+    const indexLost = index !== undefined && indexedTo(index) < vouched.indexedOffset
+    const indexFrom = indexLost ? Math.max(min, indexedTo(index) + 1) : vouched.vouchedOffset
+    // Only a record boundary can be scanned from; where the index ends is none.
+    const log = Math.min(queuesFrom, indexLost ? boundaryBefore(files, indexFrom) : indexFrom)
+    return { log, queues: queuesFrom, index: indexFrom }
+  }
+  const matches = clean
+    ? (physicalOffset: number, _timestamp: number) => physicalOffset <= queues.maxPhysicalOffset
+    : (_physicalOffset: number, timestamp: number) => timestamp <= minTimestamp(checkpoint)
+  let log = min
+  for (let i = files.files.length - 1; i > 0; i--) {
+    const { start } = files.files[i]!
+    const first = await scanner.recordAt(start)
+    if (first !== undefined && matches(start, first.storeTimestamp)) {
+      log = start
+      break
+    }
+  }
+  return { log, queues: log, index: clean ? Math.max(log, indexedTo(index) + 1) : log }
+}
+
+/** Physical offset of the newest message in the index; -1 when it has none. */
+export function indexedTo(index: IndexService | undefined): number {
+  return index === undefined || index.lastUpdateTimestamp === 0 ? -1 : index.lastUpdatePhysicalOffset
+}
+
+/** Each file begins with a record. */
+function boundaryBefore(files: LogFiles, physicalOffset: number): number {
+  return Math.max(files.minOffset, files.startOf(physicalOffset))
+}
+
+function minTimestamp(checkpoint: Checkpoint): number {
+  const { physicMsgTimestamp, logicsMsgTimestamp } = checkpoint.apache
+  return Math.max(0, Math.min(physicMsgTimestamp, logicsMsgTimestamp) - CHECKPOINT_SLACK_MS)
+}
+
+const TAGS = 0
+const KEYS = 1
+const UNIQ_KEY = 2
+const DELAY = 3
+
+/** Puts records of the log into the consume queues and the index, with the values that their first dispatch gave them. */
+class Redispatch {
+  readonly #queues: ConsumeQueues
+  readonly #index: IndexService | undefined
+  readonly #from: StartingPoints
+  readonly #delayLevels: readonly number[]
+  readonly #properties = new PropertyFinder('TAGS', 'KEYS', 'UNIQ_KEY', 'DELAY')
+
+  constructor(queues: ConsumeQueues, index: IndexService | undefined, config: StoreConfig, from: StartingPoints) {
+    this.#queues = queues
+    this.#index = index
+    this.#from = from
+    this.#delayLevels = config.messageDelayLevel
+  }
+
+  visit(buffer: Buffer, record: CheckedRecord): void {
+    const { physicalOffset, queueId, topicAt, propertiesAt } = record
+    const forQueues = isQueued(record.sysFlag) && physicalOffset >= this.#from.queues
+    const forIndex =
+      this.#index !== undefined &&
+      physicalOffset >= this.#from.index &&
+      (record.sysFlag & TRANSACTION_MASK) !== sysFlag.TRANSACTION_ROLLBACK_TYPE
+    if (!forQueues && !forIndex) return
+    const topic = buffer.toString('utf8', topicAt, topicAt + record.topicLength)
+    const properties = this.#properties
+    properties.scan(buffer, propertiesAt, propertiesAt + record.propertiesLength)
+    if (forQueues) {
+      this.#fillGap(topic, record)
+      this.#queues.put(
+        topic,
+        queueId,
+        record.queueOffset,
+        physicalOffset,
+        record.size,
+        this.#tagsCode(buffer, topic, record),
+      )
+    }
+    if (forIndex)
+      this.#index!.put(
+        topic,
+        properties.text(buffer, UNIQ_KEY),
+        properties.text(buffer, KEYS),
+        physicalOffset,
+        record.storeTimestamp,
+      )
+  }
+
+  /** For SCHEDULE_TOPIC_XXXX the time of delivery (CommitLog.java#checkMessageAndReturnSize). */
+  #tagsCode(buffer: Buffer, topic: string, record: CheckedRecord): number {
+    const properties = this.#properties
+    if (topic === SCHEDULE_TOPIC && properties.has(DELAY)) {
+      const level = Math.min(Number.parseInt(properties.text(buffer, DELAY)!, 10), this.#delayLevels.length)
+      if (level > 0) return record.storeTimestamp + this.#delayLevels[level - 1]!
+    }
+    return properties.has(TAGS) ? javaHashUtf8(buffer, properties.starts[TAGS]!, properties.ends[TAGS]!) : 0
+  }
+
+  /**
+   * A damaged record left a hole in its queue. The hole is filled with entries that point at nothing readable, so that
+   * the messages behind it keep their offsets; who reads them skips them.
+   */
+  #fillGap(topic: string, record: CheckedRecord): void {
+    const { queueId, queueOffset } = record
+    const queues = this.#queues
+    const next = queues.maxOffset(topic, queueId)
+    if (next === 0 || queueOffset <= next) return
+    for (let missing = next; missing < queueOffset; missing++)
+      queues.put(topic, queueId, missing, record.physicalOffset - (queueOffset - missing), 1, 0)
+  }
+}

@@ -1,0 +1,499 @@
+import type { DiskLock, Timer, World } from '@rocketcluster/world'
+import { Checkpoint } from './checkpoint.ts'
+import { ColdBlocks } from './cold-blocks.ts'
+import type { Put } from './commit-group.ts'
+import { CommitLog, type CommitLogOwner } from './commit-log.ts'
+import type { StoreConfig } from './config.ts'
+import { ConsumeQueues } from './consume-queues.ts'
+import { isRecordAt, MessageReader } from './get-message.ts'
+import { IndexService } from './index-service.ts'
+import { LogFiles } from './log-files.ts'
+import { getInt, isQueued, MIN_RECORD_SIZE, ResponseError, recordStoreTimestamp, sysFlag } from '@rocketcluster/protocol/internal'
+import { indexedTo, recover } from './recovery.ts'
+import { Retention } from './retention.ts'
+import { StoreStats } from './stats.ts'
+import type {
+  Appended,
+  Arrival,
+  GetMessageRequest,
+  GetMessageResult,
+  MessageToStore,
+  PutStatus,
+  QueryResult,
+} from './types.ts'
+
+const TRANSACTION_MASK = 0xc
+/** Enough for the head of any record, and for the whole of most. */
+const FIRST_READ_BYTES = 4096
+
+export interface Writable {
+  readonly ok: true
+}
+
+export interface NotWritable {
+  readonly ok: false
+  readonly reason: string
+}
+
+/**
+ * The messages of one broker: a log of all topics, and what is derived from it. Everything the rest of the broker knows
+ * of the disk is here. One process owns a store directory; see docs/store.md for the order in which things reach the disk.
+ */
+export class Store {
+  readonly stats: StoreStats
+  readonly config: StoreConfig
+  /**
+   * Messages have become readable. Called once per commit group, in the order of the log; set by the owner.
+   * The array is the store's own: read it before returning.
+   */
+  onArrival: (arrivals: readonly Arrival[]) => void = () => {}
+
+  readonly #world: World
+  readonly #lock: DiskLock
+  readonly #files: LogFiles
+  readonly #log: CommitLog
+  readonly #queues: ConsumeQueues
+  readonly #index: IndexService | undefined
+  readonly #checkpoint: Checkpoint
+  readonly #reader: MessageReader
+  readonly #cold: ColdBlocks
+  readonly #retention: Retention
+  /** Why no messages are taken, by who says so. */
+  readonly #obstacles = new Map<string, string>()
+  #refusal: ResponseError | undefined
+  #timers: Timer[] = []
+  #flushing: Promise<void> | undefined
+  #flushedTo = 0
+  #closing: Promise<void> | undefined
+
+  /**
+   * Takes the directory's lock, recovers what is there, and is ready to serve.
+   * Throws Error with a sentence for the operator when it cannot: locked, unreadable, not a store of this configuration.
+   */
+  static async open(world: World, config: StoreConfig): Promise<Store> {
+    const { disk } = world
+    const root = config.storePathRootDir
+    await disk.makeDirectory(root)
+    let lock: DiskLock
+    try {
+      lock = await disk.lock(`${root}/lock`)
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== 'LOCKED') throw error
+      throw new Error(`${root} is in use by another broker process (it holds ${root}/lock)`, { cause: error })
+    }
+    const opened: { close(): Promise<void> }[] = []
+    try {
+      const files = new LogFiles(disk, config.storePathCommitLog, config.mappedFileSizeCommitLog, config.maxOpenFiles)
+      opened.push(files)
+      await files.load()
+      const recovered = await recover(world, config, files, opened)
+      return new Store(world, config, lock, files, recovered)
+    } catch (error) {
+      for (const part of opened.reverse()) await part.close().catch(() => {})
+      await lock.release()
+      throw error
+    }
+  }
+
+  private constructor(
+    world: World,
+    config: StoreConfig,
+    lock: DiskLock,
+    files: LogFiles,
+    recovered: Awaited<ReturnType<typeof recover>>,
+  ) {
+    this.#world = world
+    this.config = config
+    this.#lock = lock
+    this.#files = files
+    this.stats = new StoreStats()
+    this.stats.damagedRecords = recovered.damagedRecords
+    this.#queues = recovered.queues
+    this.#index = recovered.index
+    this.#checkpoint = recovered.checkpoint
+    const queues = this.#queues
+    const owner: CommitLogOwner = {
+      assign: (topic, queueId) => queues.assign(topic, queueId),
+      unassign: (topic, queueId, queueOffset) => queues.resetNextOffset(topic, queueId, queueOffset),
+      dispatch: puts => this.#dispatch(puts),
+      failed: reason => this.#setObstacle('log', reason),
+    }
+    this.#log = new CommitLog(world, config, files, owner, this.stats)
+    this.#log.start(recovered.end, recovered.lastRecord, recovered.lastTimestamp)
+    this.#flushedTo = recovered.end
+    this.#cold = new ColdBlocks(files, this.stats, {
+      cacheBytes: config.coldReadCacheBytes,
+      blockBytes: config.coldReadBlockBytes,
+      maxConcurrent: config.maxConcurrentColdReads,
+      written: () => this.#log.written,
+      hotStart: () => this.#log.tail.start,
+    })
+    this.#reader = new MessageReader({
+      config,
+      queues,
+      tail: this.#log.tail,
+      cold: this.#cold,
+      files,
+      readable: () => this.#log.readable,
+      stats: this.stats,
+      log: world.log,
+    })
+    this.#retention = new Retention(world, config, files, {
+      activeFrom: () => files.startOf(this.#log.written),
+      removed: () => this.#filesRemoved(),
+      diskFull: reason => this.#setObstacle('disk', reason),
+      spaceIsBack: () => this.#spaceIsBack(),
+    })
+    const flushSoon = () => void this.flush().catch(() => {})
+    queues.onNeedsFlush = flushSoon
+    if (this.#index !== undefined) this.#index.onNeedsFlush = flushSoon
+    this.#startTimers()
+  }
+
+  #startTimers(): void {
+    const { clock } = this.#world
+    const { config } = this
+    this.#timers = [
+      clock.setInterval(() => this.#log.sync(), config.flushIntervalCommitLog),
+      clock.setInterval(() => this.flush().catch(() => {}), config.flushIntervalConsumeQueue),
+      clock.setInterval(() => this.#retention.run().catch(() => {}), config.cleanResourceInterval),
+    ]
+    this.#retention.run().catch(() => {})
+  }
+
+  // ---- writing
+
+  /** Whether messages are taken, and if not why. */
+  get writable(): Writable | NotWritable {
+    for (const reason of this.#obstacles.values()) return { ok: false, reason }
+    return { ok: true }
+  }
+
+  #setObstacle(who: string, reason: string | undefined): void {
+    if (this.#obstacles.get(who) === reason) return
+    if (reason === undefined) this.#obstacles.delete(who)
+    else this.#obstacles.set(who, reason)
+    const [first] = this.#obstacles.values()
+    const was = this.#refusal
+    this.#refusal =
+      first === undefined
+        ? undefined
+        : new ResponseError(
+            'SERVICE_NOT_AVAILABLE',
+            `service not available now. It may be caused by one of the following reasons: ${first}`,
+          )
+    if (was === undefined && first !== undefined && who !== 'closing') this.#world.log.warn({ reason: first }, 'the store takes no messages')
+    if (was !== undefined && first === undefined) this.#world.log.info({}, 'the store takes messages again')
+  }
+
+  /**
+   * Gives the message its offsets and copies it. Not durable, nor readable, before `committed`.
+   * Throws ResponseError: MESSAGE_ILLEGAL for sizes, SYSTEM_BUSY when the disk cannot follow, SERVICE_NOT_AVAILABLE when
+   * the disk is full or has failed, or the store is closing.
+   */
+  append(message: MessageToStore): Appended {
+    if (this.#refusal !== undefined) this.#refuse(1)
+    return this.#log.append(message)
+  }
+
+  /** All or none, with consecutive queue offsets per queue, one behind the other in the log. Throws as `append`. */
+  appendBatch(messages: readonly MessageToStore[]): Appended[] {
+    if (this.#refusal !== undefined) this.#refuse(messages.length)
+    return this.#log.appendBatch(messages)
+  }
+
+  #refuse(count: number): never {
+    this.stats.putFailed += count
+    throw this.#refusal
+  }
+
+  /**
+   * One promise for all messages that reach the disk together. `physicalEnd` is `physicalOffset + sizeBytes` of the last
+   * message waited for; to be called in the turn of its append.
+   * Resolves when the write has returned and, with SYNC_FLUSH and `wait`, its sync (or FLUSH_DISK_TIMEOUT before that).
+   * Rejects with ResponseError SERVICE_NOT_AVAILABLE when the disk refused; the message is not stored then.
+   */
+  committed(physicalEnd: number, wait: boolean): Promise<PutStatus> {
+    return this.#log.committed(physicalEnd, wait)
+  }
+
+  async put(message: MessageToStore, wait = true): Promise<Appended & { status: PutStatus }> {
+    const { physicalOffset, queueOffset, sizeBytes, storeTimestamp } = this.append(message)
+    const status = await this.committed(physicalOffset + sizeBytes, wait)
+    return { physicalOffset, queueOffset, sizeBytes, storeTimestamp, status }
+  }
+
+  #dispatch(puts: readonly Put[]): void {
+    const queues = this.#queues
+    const index = this.#index
+    let arrivals: readonly Put[] = puts
+    for (let i = 0; i < puts.length; i++) {
+      const put = puts[i]!
+      if (isQueued(put.sysFlag))
+        queues.put(put.topic, put.queueId, put.queueOffset, put.physicalOffset, put.sizeBytes, put.tagsCode)
+      else if (arrivals === puts) arrivals = puts.filter(one => isQueued(one.sysFlag))
+      if (index !== undefined && (put.sysFlag & TRANSACTION_MASK) !== sysFlag.TRANSACTION_ROLLBACK_TYPE)
+        index.put(put.topic, put.uniqKey, put.keys, put.physicalOffset, put.storeTimestamp)
+    }
+    try {
+      if (arrivals.length > 0) this.onArrival(arrivals)
+    } catch (error) {
+      this.#world.log.error({ error }, 'who was told of new messages failed')
+    }
+  }
+
+  // ---- reading
+
+  /** Synchronous when the messages are in memory. Throws, or rejects with, ResponseError SYSTEM_ERROR when the disk fails. */
+  getMessage(request: GetMessageRequest): GetMessageResult | Promise<GetMessageResult> {
+    const found = this.#reader.get(request)
+    return found instanceof Promise ? found.catch(error => this.#cannotRead(error)) : found
+  }
+
+  #cannotRead(error: unknown): never {
+    this.#world.log.error({ error }, 'reading messages failed')
+    throw new ResponseError('SYSTEM_ERROR', `reading messages failed: ${(error as Error).message}`, { cause: error })
+  }
+
+  /** A copy of the record at `physicalOffset`; undefined when no readable record begins there. Rejects as `getMessage`. */
+  async readRecord(physicalOffset: number): Promise<Buffer | undefined> {
+    if (!Number.isSafeInteger(physicalOffset)) return undefined
+    if (physicalOffset < this.minPhysicalOffset || physicalOffset + MIN_RECORD_SIZE > this.#log.readable) return undefined
+    const slab = this.#log.tail.find(physicalOffset)
+    if (slab !== undefined) return wholeRecord(slab.buffer, physicalOffset - slab.start, slab.used, physicalOffset)
+    try {
+      const fileEnd = this.#files.startOf(physicalOffset) + this.#files.fileSizeBytes
+      const most = Math.min(fileEnd, this.#log.readable) - physicalOffset
+      const head = await this.#cold.read(physicalOffset, Math.min(FIRST_READ_BYTES, most))
+      if (head === undefined || head.end - physicalOffset < MIN_RECORD_SIZE) return undefined
+      const size = getInt(head.buffer, 0)
+      if (size < MIN_RECORD_SIZE || size > most || !isRecordAt(head.buffer, 0, physicalOffset, size)) return undefined
+      if (physicalOffset + size <= head.end) return head.buffer.subarray(0, size)
+      const whole = await this.#cold.read(physicalOffset, size)
+      if (whole === undefined) return undefined
+      return wholeRecord(whole.buffer, 0, whole.end - physicalOffset, physicalOffset)
+    } catch (error) {
+      return this.#cannotRead(error)
+    }
+  }
+
+  minOffset(topic: string, queueId: number): number {
+    return this.#queues.minOffset(topic, queueId)
+  }
+
+  /** One behind the last readable message; 0 for an unknown queue. */
+  maxOffset(topic: string, queueId: number): number {
+    return this.#queues.maxOffset(topic, queueId)
+  }
+
+  /**
+   * LOWER: the first message stored at or after the time; when all are older, `maxOffset`.
+   * UPPER: the last message stored at or before it; when all are younger, 0 (ConsumeQueue.java#binarySearchInQueueByTime).
+   */
+  async offsetByTime(topic: string, queueId: number, timestampMs: number, boundary: 'LOWER' | 'UPPER'): Promise<number> {
+    const min = this.minOffset(topic, queueId)
+    const max = this.maxOffset(topic, queueId)
+    // The first offset whose message is younger: at the time itself already for LOWER, behind it for UPPER.
+    let low = min
+    let high = max
+    while (low < high) {
+      const middle = low + Math.floor((high - low) / 2)
+      const timestamp = await this.storeTimestampAt(topic, queueId, middle)
+      // What is gone is older than all there is.
+      const older = timestamp < 0 || (boundary === 'LOWER' ? timestamp < timestampMs : timestamp <= timestampMs)
+      if (older) low = middle + 1
+      else high = middle
+    }
+    if (boundary === 'LOWER') return low
+    return low > min ? low - 1 : 0
+  }
+
+  /** Milliseconds since 1970; -1 when there is no such message. */
+  async storeTimestampAt(topic: string, queueId: number, queueOffset: number): Promise<number> {
+    if (queueOffset < this.minOffset(topic, queueId) || queueOffset >= this.maxOffset(topic, queueId)) return -1
+    const found = await this.getMessage({ topic, queueId, queueOffset, maxCount: 1 })
+    try {
+      const record = found.status === 'FOUND' && found.nextBeginOffset === queueOffset + 1 ? found.records[0] : undefined
+      return record === undefined ? -1 : recordStoreTimestamp(record, 0)
+    } finally {
+      found.release()
+    }
+  }
+
+  /** Offsets of messages that may have the key: hashes collide, so look at the messages. Empty without an index. */
+  async queryIndex(
+    topic: string,
+    key: string,
+    maxCount: number,
+    beginMs: number,
+    endMs: number,
+  ): Promise<QueryResult> {
+    if (this.#index === undefined)
+      return { physicalOffsets: [], indexLastUpdateTimestamp: 0, indexLastUpdatePhysicalOffset: 0 }
+    return this.#index.query(topic, key, maxCount, beginMs, endMs)
+  }
+
+  topics(): Iterable<{ topic: string; queueIds: number[] }> {
+    return this.#queues.topics()
+  }
+
+  /** Removes the topic's queues; its messages stay in the log until they expire, unreachable but by physical offset. */
+  async deleteTopic(topic: string): Promise<void> {
+    await this.#queues.deleteTopic(topic)
+    await this.flush()
+  }
+
+  /** storeTimestamp of the oldest message kept; -1 when there is none. */
+  async earliestStoreTimestamp(): Promise<number> {
+    const record = await this.readRecord(this.minPhysicalOffset)
+    return record === undefined ? -1 : recordStoreTimestamp(record, 0)
+  }
+
+  /** Whether the queue's message at `queueOffset` is so young that reading it counts as reading from memory. */
+  isInMemory(topic: string, queueId: number, queueOffset: number): boolean {
+    return this.#reader.isEntryInMemory(topic, queueId, queueOffset)
+  }
+
+  // ---- where things are
+
+  /** This broker's address and port as they are written into each record. */
+  get storeHost(): Buffer {
+    return this.config.storeHost as Buffer
+  }
+
+  /** Physical offset of the oldest byte kept. */
+  get minPhysicalOffset(): number {
+    return this.#files.minOffset
+  }
+
+  /** Physical offset that the next message gets. */
+  get maxPhysicalOffset(): number {
+    return this.#log.appended
+  }
+
+  /** Everything before it has been taken by the disk. */
+  get committedOffset(): number {
+    return this.#log.written
+  }
+
+  /** Everything before it is on stable storage. */
+  get flushedOffset(): number {
+    return this.#log.synced
+  }
+
+  /** Everything before it can be consumed. */
+  get readableOffset(): number {
+    return this.#log.readable
+  }
+
+  /** Bytes in the log that are not in the consume queues yet. */
+  get dispatchBehindBytes(): number {
+    return this.#log.appended - this.#log.readable
+  }
+
+  /** Bytes in the log that a power cut would take. */
+  get flushBehindBytes(): number {
+    return this.#log.appended - this.#log.synced
+  }
+
+  /** Share of the disk that is in use, 0 to 1; -1 before the first look. */
+  get diskUsedRatio(): number {
+    return this.#retention.usedRatio
+  }
+
+  // ---- keeping house
+
+  /** Syncs the log, then the consume queues and the index, then lets the checkpoint vouch for them. Rejects with DiskError. */
+  flush(): Promise<void> {
+    this.#flushing ??= this.#flush().finally(() => (this.#flushing = undefined))
+    return this.#flushing
+  }
+
+  async #flush(): Promise<void> {
+    const { readable, lastRecord } = this.#log
+    if (readable === this.#flushedTo && this.#checkpoint.queueCount === this.#queues.queueCount) return
+    try {
+      while (this.#log.synced < readable && this.#log.failure === undefined) await this.#log.sync()
+      if (this.#log.synced < readable) return
+      const timestamp = this.#log.syncedTimestamp
+      const synced = this.#log.synced
+      const indexedOffset = indexedTo(this.#index)
+      await this.#queues.flush()
+      const indexed = await this.#index?.flush()
+      await this.#checkpoint.write({
+        physicMsgTimestamp: timestamp,
+        logicsMsgTimestamp: timestamp,
+        indexMsgTimestamp: indexed?.storeTimestamp ?? 0,
+        vouchedOffset: readable,
+        lastRecord,
+        syncedOffset: synced,
+        indexedOffset,
+        queueCount: this.#queues.queueCount,
+      })
+      this.#flushedTo = readable
+      this.#setObstacle('derived', undefined)
+    } catch (error) {
+      // What could not be written stays in memory and is tried again; meanwhile it must not grow.
+      this.#setObstacle('derived', `writing the consume queues failed: ${(error as Error).message}`)
+      this.#world.log.error({ error }, 'flushing the consume queues, the index or the checkpoint failed')
+      throw error
+    }
+  }
+
+  /** Deletes expired files now, whatever the hour (`deleteExpiredCommitLog` of mqadmin). */
+  deleteExpiredFiles(): Promise<number> {
+    return this.#retention.run({ manual: true })
+  }
+
+  async #filesRemoved(): Promise<void> {
+    const min = this.#files.minOffset
+    this.#cold.dropBefore(min)
+    await this.#queues.correctMin(min)
+    await this.#index?.deleteBefore(min)
+  }
+
+  #spaceIsBack(): void {
+    if (!this.#obstacles.has('log')) return
+    this.#log.resume().then(
+      resumed => resumed && this.#setObstacle('log', undefined),
+      error => this.#world.log.error({ error }, 'the commit log cannot go on'),
+    )
+  }
+
+  /**
+   * Writes and syncs everything, says so on disk (no `abort`), and lets the directory go.
+   * Rejects with DiskError when not all could be written; the next start recovers then as after a crash.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    this.#setObstacle('closing', 'the broker is shutting down')
+    for (const timer of this.#timers) timer.cancel()
+    await this.#retention.stop()
+    try {
+      const clean = await this.#log.drain()
+      await this.#flushing?.catch(() => {})
+      await this.flush()
+      if (clean && this.#flushedTo === this.#log.appended) await this.#checkpoint.markClean()
+    } finally {
+      // Everything that could be written has been, or the failure is on its way to the caller.
+      await this.#queues.close().catch(() => {})
+      await this.#index?.close().catch(() => {})
+      await this.#files.close().catch(() => {})
+      await this.#checkpoint.close().catch(() => {})
+      await this.#lock.release()
+    }
+  }
+}
+
+/** A copy of the record, or undefined when it is not whole or not the one at that offset. */
+function wholeRecord(buffer: Buffer, at: number, end: number, physicalOffset: number): Buffer | undefined {
+  if (at + MIN_RECORD_SIZE > end) return undefined
+  const size = getInt(buffer, at)
+  if (size < MIN_RECORD_SIZE || at + size > end || !isRecordAt(buffer, at, physicalOffset, size)) return undefined
+  return Buffer.from(buffer.subarray(at, at + size))
+}
+

@@ -1,0 +1,326 @@
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join, relative, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { processesOf, type RenderedCluster, type RenderedProcess, renderRocketCluster } from '@rocketcluster/config'
+import { ManifestError, parseRocketCluster, type RocketCluster } from '@rocketcluster/crds'
+import { RemotingClient } from '@rocketcluster/remoting'
+import { type DiskLock, silentLog } from '@rocketcluster/world'
+import { nodeDisk, nodeWorld } from '@rocketcluster/world/node'
+import { CommandError, command, oneWord, type Terminal, wholeNumber } from '../command.ts'
+import { DataDirectory, DEFAULT_DATA_ROOT, type RunningCluster } from './data-directory.ts'
+import { choosePorts, firstTaken, type PortPlan, portCount, portsFrom } from './ports.ts'
+import { answers, waitingFor } from './readiness.ts'
+import { jsonReport, quote, type Report, textReport } from './report.ts'
+import { Supervisor } from './supervisor.ts'
+
+/** Programs by kind of process. */
+const PROGRAMS = {
+  nameserver: fileURLToPath(new URL('../../../nameserver/src/main.ts', import.meta.url)),
+  broker: fileURLToPath(new URL('../../../broker/src/main.ts', import.meta.url)),
+} as const
+
+const POLL_MS = 25
+/** A process that dies so often before the cluster is ready will not get better by itself. */
+const HOPELESS_DEATHS = 3
+/** Brokers get most of the ten seconds that a stop may take: they have messages to bring to disk. */
+const BROKER_PATIENCE_MS = 7000
+const NAME_SERVER_PATIENCE_MS = 1500
+
+export const up = command({
+  name: 'up',
+  summary: 'run a RocketCluster manifest as processes on this machine',
+  options: {
+    file: { type: 'string', short: 'f', value: 'FILE', required: true, help: 'the manifest; - is standard input' },
+    data: {
+      type: 'string',
+      value: 'DIR',
+      help: `where messages, configuration and logs go (default ${DEFAULT_DATA_ROOT}/<cluster>)`,
+    },
+    port: {
+      type: 'string',
+      value: 'BASE',
+      help: 'the first name server listens here and everything else on the ports after it; default are the ports of last time, else the well-known 9876 and 10911, else free ones',
+    },
+    host: {
+      type: 'string',
+      value: 'ADDRESS',
+      default: '127.0.0.1',
+      help: 'address that clients reach this machine at',
+    },
+    output: {
+      type: 'string',
+      short: 'o',
+      value: 'text|json',
+      default: 'text',
+      help: 'json prints one line when clients can send and receive',
+    },
+    timeout: { type: 'string', value: 'SECONDS', default: '60', help: 'give up when the cluster is not ready by then' },
+    verbose: { type: 'boolean', short: 'v', help: "show the processes' logs on standard error" },
+  },
+  examples: [
+    'rocketcluster up -f examples/quickstart.yaml',
+    'rocketcluster up -f examples/several-masters.yaml --data /tmp/rocketcluster --port 19876 --output json',
+  ],
+  async run(values, terminal) {
+    const output = oneWord('output', values.output, ['text', 'json'])
+    const timeoutMs = wholeNumber('timeout', values.timeout, 1, 3600) * 1000
+    const base = values.port === undefined ? undefined : wholeNumber('port', values.port, 1, 65_535)
+    const cluster = readManifest(values.file)
+    const directory = await DataDirectory.take(
+      resolve(values.data ?? join(DEFAULT_DATA_ROOT, cluster.metadata.name)),
+      cluster.metadata.name,
+    )
+    const wellKnown = new WellKnownPorts()
+    try {
+      const ports = await portsOf(cluster, base, directory, wellKnown)
+      const rendered = render(cluster, ports, directory, values.host)
+      directory.remember(cluster.metadata.name, ports)
+      const report = output === 'json' ? jsonReport(terminal) : textReport(terminal)
+      for (const warning of rendered.warnings) report.warning(warning)
+      return await runCluster(cluster, rendered, directory, { report, terminal, timeoutMs, verbose: values.verbose })
+    } finally {
+      await directory.release()
+      await wellKnown.release()
+    }
+  },
+})
+
+function readManifest(file: string): RocketCluster {
+  let text: string
+  try {
+    text = readFileSync(file === '-' ? 0 : file, 'utf8')
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const why =
+      code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a directory' : (error as Error).message
+    throw new CommandError(`${file} cannot be read: ${why}`)
+  }
+  try {
+    const cluster = parseRocketCluster(text)
+    if (cluster.spec.broker.replicas > 1) {
+      throw new ManifestError([
+        {
+          field: 'spec.broker.replicas',
+          message: `${cluster.spec.broker.replicas} needs replication, which this version does not have yet; set spec.broker.replicas: 1`,
+        },
+      ])
+    }
+    // Only to see what is wrong before anything is made on disk: places do not matter to that.
+    renderRocketCluster(cluster, () => ({
+      host: '127.0.0.1',
+      bindAddress: '127.0.0.1',
+      listenPort: 10,
+      metricsPort: 20,
+      directory: '/',
+    }))
+    return cluster
+  } catch (error) {
+    if (!(error instanceof ManifestError)) throw error
+    throw new CommandError(`${file} is not a RocketCluster that can run:\n  ${error.message.replaceAll('\n', '\n  ')}`)
+  }
+}
+
+async function portsOf(
+  cluster: RocketCluster,
+  base: number | undefined,
+  directory: DataDirectory,
+  wellKnown: WellKnownPorts,
+): Promise<PortPlan> {
+  const processes = processesOf(cluster)
+  if (base === undefined) {
+    const plan = await choosePorts(processes, directory.lastPorts, () => wellKnown.take(), portIsFree, Math.random)
+    if (!plan)
+      throw new CommandError(`there are not ${portCount(processes)} free ports in a row between 20000 and 32000`)
+    return plan
+  }
+  const last = base + portCount(processes) - 1
+  if (last > 65_535) {
+    throw new CommandError(
+      `--port ${base} is too high: ${processes.length} processes take the ports up to ${last}; allowed is up to ${65_535 - portCount(processes) + 1}`,
+    )
+  }
+  const plan = portsFrom(base, processes)
+  const taken = await firstTaken(plan, processes, portIsFree)
+  if (taken)
+    throw new CommandError(
+      `port ${taken.port}, which ${taken.name} would have with --port ${base}, is in use; give another base or leave --port out`,
+    )
+  return plan
+}
+
+function render(cluster: RocketCluster, ports: PortPlan, directory: DataDirectory, host: string): RenderedCluster {
+  const isLoopback = host === 'localhost' || host === '::1' || host.startsWith('127.')
+  return renderRocketCluster(cluster, ({ name }) => ({
+    host: host === 'localhost' ? '127.0.0.1' : host,
+    // What others on the network should reach listens to them; nothing else does.
+    bindAddress: host === 'localhost' ? '127.0.0.1' : isLoopback ? host : '0.0.0.0',
+    listenPort: ports[name]!.listenPort,
+    metricsPort: ports[name]!.metricsPort,
+    directory: directory.processDirectory(name),
+  }))
+}
+
+interface Run {
+  readonly report: Report
+  readonly terminal: Terminal
+  readonly timeoutMs: number
+  readonly verbose: boolean
+}
+
+async function runCluster(
+  cluster: RocketCluster,
+  { processes }: RenderedCluster,
+  directory: DataDirectory,
+  run: Run,
+): Promise<number> {
+  const { report, terminal } = run
+  const { stop } = terminal
+  /** Set while the cluster starts: what makes going on pointless. */
+  let hopeless: string | undefined
+  let isReady = false
+  const supervisor = new Supervisor(
+    event => {
+      report.event(event, directory.logFile(event.name))
+      if (event.kind === 'started' && isReady) directory.announce(running(cluster, processes, supervisor))
+      if (event.kind === 'died' && event.deaths >= HOPELESS_DEATHS && !isReady) {
+        hopeless = `${event.name} died ${event.deaths} times (${event.how}); its log ${directory.logFile(event.name)} ends:\n${quote(event.lastLines)}`
+      }
+    },
+    (name, line) => {
+      if (run.verbose) terminal.err(`${name} | ${line}\n`)
+    },
+  )
+  const lastResort = () => supervisor.kill()
+  process.once('exit', lastResort)
+  const world = nodeWorld({ log: silentLog })
+  const client = new RemotingClient(world)
+  const startedMs = performance.now()
+  const nameServers = processes.filter(({ kind }) => kind === 'nameserver')
+  const brokers = processes.filter(({ kind }) => kind === 'broker')
+  const start = (process: RenderedProcess) => {
+    const conf = directory.writeConf(process.name, process.conf)
+    supervisor.start({
+      name: process.name,
+      args: [PROGRAMS[process.kind], '-c', conf],
+      logFile: directory.logFile(process.name),
+    })
+  }
+  const until = async (nothingIsMissing: () => Promise<string | undefined>) => {
+    for (;;) {
+      const missing = await nothingIsMissing()
+      if (missing === undefined || stop.aborted) return
+      if (hopeless !== undefined) throw new CommandError(hopeless)
+      if (performance.now() - startedMs > run.timeoutMs) {
+        throw new CommandError(
+          `the cluster is not ready after ${run.timeoutMs / 1000} s: ${missing}; logs are in ${directory.path}/logs`,
+        )
+      }
+      await sleep(POLL_MS)
+    }
+  }
+
+  try {
+    report.starting(cluster, processes)
+    nameServers.forEach(start)
+    // A broker that finds no name server tries again a second later: worth a moment's wait here.
+    await until(async () => {
+      const answering = await Promise.all(nameServers.map(nameServer => answers(client, nameServer)))
+      return answering.every(Boolean) ? undefined : 'a name server does not answer yet'
+    })
+    if (!stop.aborted) brokers.forEach(start)
+    await until(() => (stop.aborted ? Promise.resolve(undefined) : waitingFor(client, processes)))
+    await client.close()
+    if (!stop.aborted) {
+      isReady = true
+      const now = running(cluster, processes, supervisor)
+      directory.announce(now)
+      report.ready(now, {
+        tookMs: performance.now() - startedMs,
+        directory: relative(process.cwd(), directory.path) || '.',
+      })
+      await stopped(stop, () => report.tick(supervisor.running, processes.length))
+    }
+    return 0
+  } finally {
+    await client.close()
+    report.stopping()
+    // Brokers first: they say goodbye to name servers that are still there, and clients then find no route to them.
+    const killed = [
+      ...(await supervisor.stop(
+        brokers.map(({ name }) => name),
+        BROKER_PATIENCE_MS,
+      )),
+      ...(await supervisor.stop(
+        nameServers.map(({ name }) => name),
+        NAME_SERVER_PATIENCE_MS,
+      )),
+    ]
+    process.removeListener('exit', lastResort)
+    report.stopped(killed)
+  }
+}
+
+/** Resolves when the signal is aborted; meanwhile calls `tick` every second. */
+async function stopped(stop: AbortSignal, tick: () => void): Promise<void> {
+  while (!stop.aborted) {
+    tick()
+    await sleep(1000, undefined, { signal: stop }).catch(() => {})
+  }
+}
+
+function running(
+  cluster: RocketCluster,
+  processes: readonly RenderedProcess[],
+  supervisor: Supervisor,
+): RunningCluster {
+  return {
+    cluster: cluster.metadata.name,
+    nameServers: processes.filter(({ kind }) => kind === 'nameserver').map(({ address }) => address),
+    processes: processes.map(({ kind, name, brokerName, brokerId, address, placement }) => ({
+      kind,
+      name,
+      brokerName: brokerName ?? null,
+      brokerId: brokerId ?? null,
+      address,
+      metrics: `http://${placement.host.includes(':') ? `[${placement.host}]` : placement.host}:${placement.metricsPort}/metrics`,
+      pid: supervisor.pid(name) ?? null,
+      dataDir: placement.directory,
+    })),
+  }
+}
+
+function portIsFree(port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    // On all interfaces: a listener on any of them is in the way.
+    const server = createServer()
+    server.once('error', () => resolve(false))
+    server.listen({ port, host: '0.0.0.0', exclusive: true }, () => server.close(() => resolve(true)))
+  })
+}
+
+/**
+ * Two clusters that start at the same time would both find RocketMQ's well-known ports free. Whoever holds this lock may
+ * have them, until it stops.
+ */
+class WellKnownPorts {
+  #lock: DiskLock | undefined
+
+  async take(): Promise<boolean> {
+    if (this.#lock) return true
+    try {
+      this.#lock = await nodeDisk.lock(join(tmpdir(), 'rocketcluster-9876.lock'))
+      return true
+    } catch {
+      // Held, or a file of another user's: then the ports are not ours to take.
+      return false
+    }
+  }
+
+  async release(): Promise<void> {
+    await this.#lock?.release()
+    this.#lock = undefined
+  }
+}

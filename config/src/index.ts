@@ -1,0 +1,13 @@
+export { type BrokerConfig, type BrokerOverrides, brokerConfig } from './broker-config.ts'
+export { ConfigError, type ConfigProblem, ForbiddenKeyError } from './errors.ts'
+export { type NamesrvConfig, type NamesrvOverrides, namesrvConfig } from './namesrv-config.ts'
+export { editProperties, PropertiesError, parseProperties, printProperties } from './properties.ts'
+export {
+  type Placement,
+  type ProcessIdentity,
+  processesOf,
+  type RenderedCluster,
+  type RenderedProcess,
+  renderRocketCluster,
+} from './render.ts'
+export type { ConfigSchema, Parsed, Updated } from './schema.ts'

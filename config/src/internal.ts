@@ -1,0 +1,5 @@
+export { brokerSettings } from './broker-settings.ts'
+export * from './index.ts'
+export { namesrvSettings } from './namesrv-settings.ts'
+export { configurationPage, defaultsPage } from './reference.ts'
+export type { Setting, Settings } from './setting.ts'

@@ -1,0 +1,165 @@
+import { ManifestError, type ManifestProblem, minInSyncReplicas, type RocketCluster } from '@rocketcluster/crds'
+import { brokerConfig } from './broker-config.ts'
+import { ConfigError } from './errors.ts'
+import { namesrvConfig } from './namesrv-config.ts'
+import { printProperties } from './properties.ts'
+
+/** One process of a cluster, before anything decided where it runs. */
+export interface ProcessIdentity {
+  readonly kind: 'nameserver' | 'broker'
+  /** `<cluster>-nameserver-<n>` or `<cluster>-broker-<group>-<member>`; unique in its namespace. */
+  readonly name: string
+  /** Brokers only: `<cluster>-broker-<group>`, shared by the group. */
+  readonly brokerName?: string
+  /** Brokers only: the member's number; 0 starts as the master. */
+  readonly brokerId?: number
+}
+
+/** Where a process runs: decided by the local runtime or the operator. */
+export interface Placement {
+  /** Address that clients and brokers reach it at. */
+  readonly host: string
+  /** Address of the interface it listens on. */
+  readonly bindAddress: string
+  readonly listenPort: number
+  readonly metricsPort: number
+  /** Brokers only; absent is listenPort + 1. */
+  readonly haListenPort?: number
+  /** Its own directory for everything that it keeps; absolute. */
+  readonly directory: string
+}
+
+export interface RenderedProcess extends ProcessIdentity {
+  readonly placement: Placement
+  /** `host:port` for clients. */
+  readonly address: string
+  /** Text of its namesrv.conf or broker.conf. */
+  readonly conf: string
+}
+
+export interface RenderedCluster {
+  /** Name servers first. */
+  readonly processes: readonly RenderedProcess[]
+  /** Keys of `config` that have no effect, one sentence each. */
+  readonly warnings: readonly string[]
+}
+
+/** The processes that a cluster consists of, name servers first. */
+export function processesOf(cluster: RocketCluster): ProcessIdentity[] {
+  const { metadata, spec } = cluster
+  const nameServers = numbers(spec.nameServer.replicas).map(
+    (n): ProcessIdentity => ({ kind: 'nameserver', name: `${metadata.name}-nameserver-${n}` }),
+  )
+  const brokers = numbers(spec.broker.groups).flatMap(group => {
+    const brokerName = `${metadata.name}-broker-${group}`
+    return numbers(spec.broker.replicas).map(
+      (member): ProcessIdentity => ({ kind: 'broker', name: `${brokerName}-${member}`, brokerName, brokerId: member }),
+    )
+  })
+  return [...nameServers, ...brokers]
+}
+
+/**
+ * A cluster's processes with the configuration file of each. Pure: places come from `place`, called once per process.
+ * Throws ManifestError when `spec.broker.config` or `spec.nameServer.config` has keys or values that cannot be.
+ */
+export function renderRocketCluster(
+  cluster: RocketCluster,
+  place: (process: ProcessIdentity) => Placement,
+): RenderedCluster {
+  const problems: ManifestProblem[] = []
+  const warnings = new Set<string>()
+  const placed = processesOf(cluster).map(process => ({ process, placement: place(process) }))
+  const nameServers = placed
+    .filter(({ process }) => process.kind === 'nameserver')
+    .map(({ placement }) => addressOf(placement))
+    .join(';')
+
+  const processes = placed.map(({ process, placement }): RenderedProcess => {
+    const isBroker = process.kind === 'broker'
+    const section = isBroker ? 'broker' : 'nameServer'
+    const chosen = isBroker ? brokerKeys(cluster, process, placement, nameServers) : namesrvKeys(placement)
+    const user = Object.entries(cluster.spec[section].config).map(([key, value]) => [key, String(value)] as const)
+    const conf = `# ${process.name}: rendered from RocketCluster ${cluster.metadata.name}\n${printProperties([...chosen, ...user])}`
+    try {
+      const parsed = isBroker ? brokerConfig.parse(conf) : namesrvConfig.parse(conf)
+      for (const warning of parsed.warnings) {
+        // What we wrote ourselves is no news to the user.
+        if (user.some(([key]) => warning.startsWith(`${key} `))) warnings.add(`spec.${section}.config.${warning}`)
+      }
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error
+      for (const { key, message } of error.problems) {
+        const field = user.some(([name]) => name === key) ? `spec.${section}.config.${key}` : `spec.${section}`
+        const said = field.endsWith(key) ? message : `${key}: ${message}`
+        if (!problems.some(known => known.field === field && known.message === said))
+          problems.push({ field, message: said })
+      }
+    }
+    return { ...process, placement, address: addressOf(placement), conf }
+  })
+  if (problems.length > 0) throw new ManifestError(problems)
+  return { processes, warnings: [...warnings] }
+}
+
+type Keys = (readonly [key: string, value: string])[]
+
+function namesrvKeys(placement: Placement): Keys {
+  return [
+    ...listenKeys(placement),
+    ['kvConfigPath', `${placement.directory}/kvConfig.json`],
+    ['configStorePath', `${placement.directory}/namesrv.properties`],
+  ]
+}
+
+function brokerKeys(cluster: RocketCluster, process: ProcessIdentity, placement: Placement, nameServers: string): Keys {
+  const { durability, replicas } = cluster.spec.broker
+  const isMaster = process.brokerId === 0
+  const metricsLabels = Object.entries(cluster.spec.monitoring.labels ?? {})
+  return [
+    ['brokerClusterName', cluster.metadata.name],
+    ['brokerName', process.brokerName!],
+    ['brokerId', String(process.brokerId)],
+    ['namesrvAddr', nameServers],
+    ...listenKeys(placement),
+    ['brokerIP1', placement.host],
+    ...(placement.haListenPort === undefined ? [] : [['haListenPort', String(placement.haListenPort)] as const]),
+    ['storePathRootDir', placement.directory],
+    // Without slaves there is nobody to wait for.
+    [
+      'brokerRole',
+      isMaster ? (durability.replication === 'Sync' && replicas > 1 ? 'SYNC_MASTER' : 'ASYNC_MASTER') : 'SLAVE',
+    ],
+    ['flushDiskType', durability.flush === 'Sync' ? 'SYNC_FLUSH' : 'ASYNC_FLUSH'],
+    ...(replicas > 1
+      ? ([
+          ['totalReplicas', String(replicas)],
+          // Sync waits for every member in sync; how few may be in sync is a floor under it.
+          ['inSyncReplicas', durability.replication === 'Sync' ? String(replicas) : '1'],
+          ['minInSyncReplicas', String(minInSyncReplicas(cluster))],
+          ['allAckInSyncStateSet', String(durability.replication === 'Sync')],
+        ] as const)
+      : []),
+    ['metricsExporterType', cluster.spec.monitoring.metrics ? 'PROM' : 'DISABLE'],
+    ...(metricsLabels.length > 0
+      ? [['metricsLabel', metricsLabels.map(([name, value]) => `${name}:${value}`).join(',')] as const]
+      : []),
+  ]
+}
+
+function listenKeys(placement: Placement): Keys {
+  return [
+    ['listenPort', String(placement.listenPort)],
+    ['bindAddress', placement.bindAddress],
+    ['metricsPromExporterPort', String(placement.metricsPort)],
+    ['metricsPromExporterHost', placement.bindAddress],
+  ]
+}
+
+function addressOf({ host, listenPort }: Placement): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${listenPort}`
+}
+
+function numbers(count: number): number[] {
+  return Array.from({ length: count }, (_, n) => n)
+}

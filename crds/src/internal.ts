@@ -1,0 +1,5 @@
+export { rocketClusterCrdYaml } from './crd.ts'
+export * from './index.ts'
+export { didYouMean, nearest } from './nearest.ts'
+export { quantityValue } from './quantity.ts'
+export { rocketCluster, rocketClusterSpec } from './rocket-cluster.ts'

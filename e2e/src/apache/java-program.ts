@@ -1,0 +1,31 @@
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { basename, delimiter, join } from 'node:path'
+import { promisify } from 'node:util'
+import { CACHE, type Installation } from './install.ts'
+
+const run = promisify(execFile)
+
+/**
+ * Compiles one Java source file (its class is named like the file, without a package) against an installation.
+ * Returns the class path to run it with. Compiled once per content.
+ */
+export async function compileJava(source: string, installation: Installation): Promise<string> {
+  const content = await readFile(source)
+  const key = createHash('sha256').update(installation.classPath).update(content).digest('hex').slice(0, 16)
+  const directory = join(CACHE, 'classes', `${basename(source, '.java')}-${key}`)
+  const classPath = `${directory}${delimiter}${installation.classPath}`
+  if (await stat(directory).catch(() => undefined)) return classPath
+  const building = `${directory}.${process.pid}`
+  await mkdir(building, { recursive: true })
+  try {
+    await run('javac', ['-nowarn', '-d', building, '-cp', installation.classPath, source], { timeout: 120_000 })
+    await rename(building, directory)
+  } catch (cause) {
+    await rm(building, { recursive: true, force: true })
+    const { stderr = '', message } = cause as { stderr?: string; message: string }
+    throw new Error(`javac ${source} failed: ${stderr || message}`, { cause })
+  }
+  return classPath
+}

@@ -1,0 +1,77 @@
+import { resolve } from 'node:path'
+import { type NamesrvConfig, namesrvConfig } from '@rocketcluster/config'
+import type { Disk } from '@rocketcluster/world'
+import { readText } from './atomic-file.ts'
+
+export const USAGE = `Usage: mqnamesrv [-c file] [-p] [--key=value ...]
+
+  -c, --configFile file   read the keys of this properties file; run-time changes are saved there
+  -p, --printConfigItem   print all keys with their values, and leave
+  -h, --help              print this, and leave
+  --key=value             any configuration key; wins over the file`
+
+/** The command line cannot be understood. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+export interface CommandLine {
+  /** What to do: serve, or only print something. */
+  readonly mode: 'serve' | 'print' | 'help'
+  readonly configFile?: string
+  /** Configuration keys given as flags. */
+  readonly overrides: Readonly<Record<string, string>>
+}
+
+/** Reads the arguments: Apache's flags (NamesrvStartup.java), and any key as `--key=value` or `--key value`. Throws UsageError. */
+export function parseCommandLine(args: readonly string[]): CommandLine {
+  let mode: CommandLine['mode'] = 'serve'
+  let configFile: string | undefined
+  const overrides: Record<string, string> = {}
+  const rest = [...args]
+  for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
+    const match = /^--?([^=]+)(?:=(.*))?$/s.exec(arg)
+    if (!match) throw new UsageError(`"${arg}" is not a flag\n\n${USAGE}`)
+    const [, name = '', inline] = match
+    if (name === 'h' || name === 'help') mode = 'help'
+    else if (name === 'p' || name === 'printConfigItem') mode = mode === 'help' ? 'help' : 'print'
+    else {
+      const value = inline ?? rest.shift()
+      if (value === undefined) throw new UsageError(`${arg} needs a value\n\n${USAGE}`)
+      if (name === 'c' || name === 'configFile') configFile = value
+      else overrides[fieldOfKey(name)] = value
+    }
+  }
+  return { mode, configFile, overrides }
+}
+
+/**
+ * The configuration of a process: file, flags and what the machine says. Paths come out absolute. Throws ConfigError
+ * with all that is wrong, UsageError when the file is missing, DiskError when it cannot be read.
+ */
+export async function loadConfig(
+  disk: Disk,
+  { configFile, overrides }: CommandLine,
+  { home, directory }: { home: string; directory: string },
+): Promise<{ config: NamesrvConfig; warnings: readonly string[] }> {
+  const path = configFile === undefined ? undefined : resolve(directory, configFile)
+  const text = path === undefined ? '' : await readText(disk, path)
+  if (text === undefined) throw new UsageError(`there is no file ${path}`)
+  const { config, warnings } = namesrvConfig.parse(
+    text,
+    // Run-time changes are saved in the file they were read from (NamesrvStartup.java).
+    path === undefined ? overrides : { ...overrides, configStorePath: path },
+    { kvConfigPath: `${home}/namesrv/kvConfig.json`, configStorePath: `${home}/namesrv/namesrv.properties` },
+  )
+  const absolute = {
+    kvConfigPath: resolve(directory, config.kvConfigPath),
+    configStorePath: resolve(directory, config.configStorePath),
+  }
+  return { config: { ...config, ...absolute }, warnings }
+}
+
+/** Overrides go by field name, which is the key except where a key has dots (`tls.server.mode`). */
+function fieldOfKey(key: string): string {
+  const fields = Object.entries(namesrvConfig.settings)
+  return fields.find(([, setting]) => setting.key === key)?.[0] ?? key
+}

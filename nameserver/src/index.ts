@@ -1,0 +1,1 @@
+export { Nameserver, type NameserverOptions } from './nameserver.ts'

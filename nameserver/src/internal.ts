@@ -1,0 +1,3 @@
+export * from './index.ts'
+export { RouteRegistry } from './registry/registry.ts'
+export * from './registry/types.ts'

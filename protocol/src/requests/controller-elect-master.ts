@@ -1,0 +1,22 @@
+import { electMasterResponseBody } from '../bodies/index.ts'
+import { f } from '../fields.ts'
+import { request } from '../request.ts'
+
+/** CONTROLLER_ELECT_MASTER: asks for an election; with `designateElect` of this very broker. */
+export const controllerElectMaster = request({
+  code: 1002,
+  header: {
+    clusterName: f.string(),
+    brokerName: f.string(),
+    brokerId: f.long().default(-1),
+    designateElect: f.bool().default(false),
+    invokeTime: f.long().default(0),
+  },
+  reply: {
+    masterBrokerId: f.long().optional(),
+    masterAddress: f.string().optional(),
+    masterEpoch: f.int().optional(),
+    syncStateSetEpoch: f.int().optional(),
+  },
+  replyBody: electMasterResponseBody,
+})

@@ -1,0 +1,8 @@
+import { consumerOffsetSerializeWrapper } from '../bodies/index.ts'
+import { request } from '../request.ts'
+
+/** GET_ALL_CONSUMER_OFFSET: all consumer offsets, for a slave. */
+export const getAllConsumerOffset = request({
+  code: 43,
+  replyBody: consumerOffsetSerializeWrapper,
+})

@@ -1,0 +1,11 @@
+import { topicConfigAndMappingSerializeWrapper } from '../bodies/index.ts'
+import { f } from '../fields.ts'
+import { request } from '../request.ts'
+
+/** GET_ALL_TOPIC_CONFIG: all topics, or with `topicSeq` one page of them in name order. `dataVersion` is JSON. */
+export const getAllTopicConfig = request({
+  code: 21,
+  header: { topicSeq: f.int().optional(), dataVersion: f.string().optional(), maxTopicNum: f.int().optional() },
+  reply: { totalTopicNum: f.int().optional() },
+  replyBody: topicConfigAndMappingSerializeWrapper,
+})

@@ -1,0 +1,15 @@
+import { syncStateSet } from '../bodies/index.ts'
+import { f } from '../fields.ts'
+import { request } from '../request.ts'
+
+/** NOTIFY_BROKER_ROLE_CHANGED: the controller tells a broker who is master now. */
+export const notifyBrokerRoleChanged = request({
+  code: 1008,
+  header: {
+    masterAddress: f.string().optional(),
+    masterEpoch: f.int().optional(),
+    syncStateSetEpoch: f.int().optional(),
+    masterBrokerId: f.long().optional(),
+  },
+  body: syncStateSet,
+})

@@ -1,0 +1,3 @@
+export { parseAddress } from './address.ts'
+export { Deadlines, Waiting } from './deadlines.ts'
+export * from './index.ts'

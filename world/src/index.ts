@@ -1,0 +1,6 @@
+export type { Clock, LocalTime, Timer } from './clock.ts'
+export * from './disk.ts'
+export { type Log, silentLog } from './log.ts'
+export * from './network.ts'
+export type { Random } from './random.ts'
+export type { World } from './world.ts'
