@@ -1,11 +1,19 @@
 import type { BrokerConfig } from '@rocketcluster/config'
-import { clientRequests, encodeHost, offsetMsgIds, UniqKeyGenerator } from '@rocketcluster/protocol'
-import { RemotingClient, RemotingServer, type ServerConnection } from '@rocketcluster/remoting'
+import {
+  CURRENT_VERSION,
+  clientRequests,
+  encodeHost,
+  offsetMsgIds,
+  SendReplyWriter,
+  UniqKeyGenerator,
+} from '@rocketcluster/protocol'
+import { type HotHandler, RemotingClient, RemotingServer, type ServerConnection } from '@rocketcluster/remoting'
 import type { Log, Timer, TlsServerOptions, World } from '@rocketcluster/world'
 import { ClientRegistry } from './clients/client-registry.ts'
 import { Configuration } from './configuration.ts'
 import { brokerHandlers, handledRequests } from './handlers.ts'
 import { HeldPulls } from './messaging/held-pulls.ts'
+import { HotSends } from './messaging/hot-sends.ts'
 import { Sends } from './messaging/sends.ts'
 import { StoredProperties } from './messaging/stored-properties.ts'
 import { ConsumerOffsets } from './metadata/consumer-offsets.ts'
@@ -30,6 +38,11 @@ export interface BrokerOptions {
  * (BrokerController.java registers the pull family on the main server only).
  */
 const NOT_ON_FAST_PORT = [handledRequests.pullMessage.code, handledRequests.litePullMessage.code]
+const SEND_CODES = [
+  handledRequests.sendMessage.code,
+  handledRequests.sendMessageV2.code,
+  handledRequests.sendBatchMessage.code,
+]
 const FAST_PORT_DISTANCE = 2
 const HA_PORT_DISTANCE = 1
 
@@ -87,11 +100,7 @@ export class Broker {
     const client = new RemotingClient(world, {})
     const started: { close(): Promise<void> }[] = [store, { close: async () => client.close() }]
     try {
-      const topics = await Topics.load(
-        world,
-        { ...config, directory },
-        world.log,
-      )
+      const topics = await Topics.load(world, { ...config, directory }, world.log)
       const groups = await SubscriptionGroups.load(world, { ...config, directory }, world.log)
       const offsets = await ConsumerOffsets.load(world, directory, world.log)
       const stats = new BrokerStats()
@@ -104,9 +113,16 @@ export class Broker {
         pid: world.random.int(0x10000),
         instance: world.random.int(2 ** 31),
       })
-      const properties = new StoredProperties({ ...config, clusterName: config.brokerClusterName, newUniqKey: () => uniqKeys.next() })
+      const properties = new StoredProperties({
+        ...config,
+        clusterName: config.brokerClusterName,
+        newUniqKey: () => uniqKeys.next(),
+      })
       const randomInt = (bound: number) => world.random.int(bound)
-      const throughput = new Throughput(world.clock, () => ({ put: store.stats.putMessages, got: store.stats.getMessages }))
+      const throughput = new Throughput(world.clock, () => ({
+        put: store.stats.putMessages,
+        got: store.stats.getMessages,
+      }))
       const services: { -readonly [K in keyof BrokerServices]: BrokerServices[K] } = {
         world,
         config,
@@ -128,6 +144,13 @@ export class Broker {
         clients.channelClosed(connection)
         heldPulls.connectionClosed(connection.id)
       }
+      // Their answers name the port, which is known only when it is bound; no frame comes before that.
+      let hotHandlers: Record<number, HotHandler> = {}
+      const hot = Object.fromEntries(
+        SEND_CODES.map(
+          code => [code, (frame, connection) => hotHandlers[code]!(frame, connection)] satisfies [number, HotHandler],
+        ),
+      )
       const serve = (port: number, excludeCodes: readonly number[]) =>
         new RemotingServer(world, {
           host: config.bindAddress,
@@ -138,15 +161,32 @@ export class Broker {
           services,
           excludeCodes,
           idleTimeoutMs: config.serverChannelMaxIdleTimeSeconds * 1000,
+          hot,
           onClose,
-          onRequest: ({ code, status, latencyMs, oneWay }) => stats.answered(code, status, latencyMs, oneWay, isPull(code)),
+          onRequest: ({ code, status, latencyMs, oneWay }) =>
+            stats.answered(code, status, latencyMs, oneWay, isPull(code)),
         })
       const main = serve(config.listenPort, [])
       const { port } = await main.start()
       started.push({ close: () => main.close({ graceMs: 0 }) })
       storeHost.writeInt32BE(port, storeHost.length - 4)
       const brokerAddress = hostAndPort(config.brokerIP1, port)
-      services.sends = new Sends({ config, topics, store, properties, randomInt, stats, msgId: offsetMsgIds(storeHost) })
+      const sends = new Sends({ config, topics, store, properties, randomInt, stats, msgId: offsetMsgIds(storeHost) })
+      services.sends = sends
+      hotHandlers = new HotSends({
+        sends,
+        clock: world.clock,
+        log: world.log,
+        stats,
+        reply: new SendReplyWriter({
+          hostHex: storeHost.toString('hex').toUpperCase(),
+          regionId: config.regionId,
+          traceOn: config.traceOn,
+          language: 'JAVA',
+          version: CURRENT_VERSION,
+          serializeType: 'JSON',
+        }),
+      }).handlers()
       services.brokerAddress = brokerAddress
       const servers = [main]
       if (config.listenPort > FAST_PORT_DISTANCE) {
@@ -164,7 +204,10 @@ export class Broker {
           brokerId: config.brokerId,
           brokerAddr: brokerAddress,
           haServerAddr: hostAndPort(config.brokerIP2, config.haListenPort || port + HA_PORT_DISTANCE),
-          body: only => ({ filterServerList: [], topicConfigSerializeWrapper: withoutMappings(registered(topics.snapshot(only), config.brokerPermission)) }),
+          body: only => ({
+            filterServerList: [],
+            topicConfigSerializeWrapper: withoutMappings(registered(topics.snapshot(only), config.brokerPermission)),
+          }),
         },
         {
           namesrvAddr: config.namesrvAddr,

@@ -68,7 +68,12 @@ async function lags(services: BrokerServices): Promise<Lag[]> {
       if (storedMs > 0) oldest = Math.min(oldest, storedMs)
     }
     const latencyMs = Number.isFinite(oldest) ? Math.max(0, world.clock.now() - oldest) : 0
-    const labels = { consumer_group: group, topic, is_retry: String(topic.startsWith('%RETRY%')), is_system: system(services, topic) }
+    const labels = {
+      consumer_group: group,
+      topic,
+      is_retry: String(topic.startsWith('%RETRY%')),
+      is_system: system(services, topic),
+    }
     found.push({ labels, messages, latencyMs })
   }
   return found
@@ -129,7 +134,11 @@ const definitions: readonly Definition[] = [
     type: 'histogram',
     *collect(services) {
       for (const [topic, { sizes }] of services.stats.in)
-        yield* histogram({ topic, message_type: 'Normal', is_system: system(services, topic) }, MESSAGE_SIZE_BUCKETS, sizes)
+        yield* histogram(
+          { topic, message_type: 'Normal', is_system: system(services, topic) },
+          MESSAGE_SIZE_BUCKETS,
+          sizes,
+        )
     },
   },
   {

@@ -5,8 +5,8 @@ import {
   type KVTable,
   nameserverRequests,
   type RegisterBrokerBody,
-  registerBrokerBody,
   ResponseError,
+  registerBrokerBody,
 } from '@rocketcluster/protocol'
 import type { RemotingClient } from '@rocketcluster/remoting'
 import { parseAddress } from '@rocketcluster/remoting/internal'
@@ -137,7 +137,8 @@ export class NameServers {
       for (const configured of this.#options.namesrvAddr) {
         const { host, port } = parseAddress(configured)
         try {
-          for (const ip of await this.#world.network.resolve(host)) found.add(ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`)
+          for (const ip of await this.#world.network.resolve(host))
+            found.add(ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`)
         } catch (error) {
           // A resolver that is away for a moment must not make us forget name servers that still answer.
           this.#log.warn({ host, error }, 'cannot look up a name server')
@@ -184,7 +185,8 @@ export class NameServers {
         },
         { body: bytes, timeoutMs: this.#options.timeoutMs },
       )
-      if (server.failing || server.registeredAtMs === undefined) this.#log.info({ nameServer: server.address }, 'registered')
+      if (server.failing || server.registeredAtMs === undefined)
+        this.#log.info({ nameServer: server.address }, 'registered')
       server.failing = false
       server.registeredAtMs = this.#world.clock.monotonicMs()
       if (answer.body) this.onOrderTopics(answer.body)

@@ -1,7 +1,7 @@
 import { CURRENT_VERSION, versionName } from '@rocketcluster/protocol'
-import type { BrokerServices } from './services.ts'
 import { MAX_OUTSTANDING_SENDS } from './messaging/sends.ts'
 import { PERM_WRITE } from './metadata/system-topics.ts'
+import type { BrokerServices } from './services.ts'
 
 /** Java's String.valueOf(boolean) and numbers: every value of the table is text. */
 const text = (values: Record<string, string | number | boolean>) =>
@@ -62,7 +62,11 @@ export async function runtimeInfo(services: BrokerServices): Promise<Record<stri
 
 function humanDuration(ms: number): string {
   const seconds = Math.floor(ms / 1000)
-  const [days, hours, minutes] = [Math.floor(seconds / 86_400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60]
+  const [days, hours, minutes] = [
+    Math.floor(seconds / 86_400),
+    Math.floor(seconds / 3600) % 24,
+    Math.floor(seconds / 60) % 60,
+  ]
   return `[ ${days} days, ${hours} hours, ${minutes} minutes, ${seconds % 60} seconds ]`
 }
 

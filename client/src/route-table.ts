@@ -152,7 +152,10 @@ export class RouteTable {
       const model = await this.#query(AUTO_CREATE_TOPIC_KEY_TOPIC)
       if (model) return this.#keep(topic, topicRoute(topic, limited(model), true))
     }
-    this.#forget(topic)
+    // A name server that has just started knows nothing yet. Whether the topic is really gone, its brokers will tell.
+    const known = this.#routes.get(topic)
+    if (known && !known.inherited) return known
+    this.#routes.delete(topic)
     const why = inherit ? `, and no broker creates topics by itself (autoCreateTopicEnable)` : ''
     throw new ClientError('NO_ROUTE', `no name server knows topic ${topic}${why}`)
   }
@@ -173,10 +176,6 @@ export class RouteTable {
     this.#routes.set(topic, route)
     if (!before || signature(before) !== signature(route)) this.#tell(topic)
     return route
-  }
-
-  #forget(topic: string): void {
-    if (this.#routes.delete(topic)) this.#tell(topic)
   }
 
   #tell(topic: string): void {

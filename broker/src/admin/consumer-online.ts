@@ -14,6 +14,9 @@ export function consumerOnline(
   const consumer = clients.findConsumer(group, clientId)
   if (!consumer) throw new ResponseError('SYSTEM_ERROR', `The Consumer <${group}> <${clientId}> not online`)
   if (consumer.version < ANSWERS_SINCE)
-    throw new ResponseError('SYSTEM_ERROR', `The Consumer <${clientId}> Version <${consumer.version}> too low to finish, please upgrade it to V3_1_8_SNAPSHOT`)
+    throw new ResponseError(
+      'SYSTEM_ERROR',
+      `The Consumer <${clientId}> Version <${consumer.version}> too low to finish, please upgrade it to V3_1_8_SNAPSHOT`,
+    )
   return consumer
 }

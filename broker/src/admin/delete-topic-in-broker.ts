@@ -3,7 +3,10 @@ import type { Handler } from '../handler.ts'
 import { isSystemTopic } from '../metadata/system-topics.ts'
 
 /** DELETE_TOPIC_IN_BROKER: forgets a topic, its consume queues and offsets; its messages leave with the commit log. */
-export const deleteTopicInBroker: Handler<'deleteTopicInBroker'> = async ({ topic }, { topics, offsets, store, stats }) => {
+export const deleteTopicInBroker: Handler<'deleteTopicInBroker'> = async (
+  { topic },
+  { topics, offsets, store, stats },
+) => {
   const problem = topicProblem(topic)
   if (problem) throw new ResponseError('INVALID_PARAMETER', problem)
   if (isSystemTopic(topic, topics.options))

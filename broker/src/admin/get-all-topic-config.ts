@@ -5,7 +5,8 @@ import { withoutMappings } from '../metadata/topics.ts'
 export const getAllTopicConfig: Handler<'getAllTopicConfig'> = (header, { topics }) => {
   const whole = topics.snapshot()
   const totalTopicNum = topics.count
-  if (header.topicSeq === undefined || header.maxTopicNum === undefined) return { totalTopicNum, body: withoutMappings(whole) }
+  if (header.topicSeq === undefined || header.maxTopicNum === undefined)
+    return { totalTopicNum, body: withoutMappings(whole) }
   const names = [...whole.topicConfigTable.keys()].sort()
   const page = names.slice(header.topicSeq, header.topicSeq + Math.max(1, header.maxTopicNum))
   return { totalTopicNum, body: withoutMappings(topics.snapshot(page)) }

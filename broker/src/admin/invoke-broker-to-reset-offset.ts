@@ -14,14 +14,20 @@ export const invokeBrokerToResetOffset: Handler<'invokeBrokerToResetOffset'> = a
   if (!groups.get(group)) throw new ResponseError('SUBSCRIPTION_GROUP_NOT_EXIST', `Group ${group} not exist!`)
   const queueId = header.queueId ?? -1
   if (queueId >= known.readQueueNums)
-    throw new ResponseError('INVALID_PARAMETER', `queueId ${queueId} is illegal, topic ${topic} has ${known.readQueueNums} read queues`)
+    throw new ResponseError(
+      'INVALID_PARAMETER',
+      `queueId ${queueId} is illegal, topic ${topic} has ${known.readQueueNums} read queues`,
+    )
   const queueIds = queueId >= 0 ? [queueId] : [...Array(known.readQueueNums).keys()]
   const targets = new Map<number, number>()
   for (const id of queueIds) {
     const minOffset = store.minOffset(topic, id)
     const maxOffset = store.maxOffset(topic, id)
     if (header.offset !== undefined && header.offset >= 0 && (header.offset < minOffset || header.offset > maxOffset))
-      throw new ResponseError('SYSTEM_ERROR', `Target offset ${header.offset} not in consume queue range [${minOffset}-${maxOffset}]`)
+      throw new ResponseError(
+        'SYSTEM_ERROR',
+        `Target offset ${header.offset} not in consume queue range [${minOffset}-${maxOffset}]`,
+      )
     const target =
       header.offset !== undefined && header.offset >= 0
         ? header.offset

@@ -19,7 +19,8 @@ export const updateAndCreateTopic: Handler<'updateAndCreateTopic'> = async (head
     if (count < 0 || count > MAX_QUEUES)
       throw new ResponseError('INVALID_PARAMETER', `${name} ${count} is not from 0 to ${MAX_QUEUES}`)
   }
-  if (perm < 0 || perm > 7) throw new ResponseError('INVALID_PARAMETER', `perm ${perm} is not a sum of 4 (read), 2 (write) and 1 (inherit)`)
+  if (perm < 0 || perm > 7)
+    throw new ResponseError('INVALID_PARAMETER', `perm ${perm} is not a sum of 4 (read), 2 (write) and 1 (inherit)`)
   const known = topics.get(topic)
   await topics.put({
     topicName: topic,

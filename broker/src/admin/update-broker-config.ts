@@ -3,7 +3,10 @@ import { ResponseError } from '@rocketcluster/protocol'
 import type { Handler } from '../handler.ts'
 
 /** UPDATE_BROKER_CONFIG: changes keys that may change at run time and saves them; all of them or, on any error, none. */
-export const updateBrokerConfig: Handler<'updateBrokerConfig'> = async (_header, { body, updateConfig, nameServers }) => {
+export const updateBrokerConfig: Handler<'updateBrokerConfig'> = async (
+  _header,
+  { body, updateConfig, nameServers },
+) => {
   if (!body) throw new ResponseError('INVALID_PARAMETER', 'the request has no properties text as its body')
   const changed = await updateConfig(body).catch((error: unknown) => {
     if (error instanceof ForbiddenKeyError) throw new ResponseError('NO_PERMISSION', error.message)

@@ -24,18 +24,26 @@ export const pullMessage: Handler<'pullMessage'> = async (header, context) => {
     return forbidden('broker', `the broker[${config.brokerIP1}] pulling message is forbidden`)
   const found = groups.find(header.consumerGroup)
   const group = found instanceof Promise ? await found : found
-  if (!group) throw new ResponseError('SUBSCRIPTION_GROUP_NOT_EXIST', `subscription group [${header.consumerGroup}] does not exist`)
+  if (!group)
+    throw new ResponseError(
+      'SUBSCRIPTION_GROUP_NOT_EXIST',
+      `subscription group [${header.consumerGroup}] does not exist`,
+    )
   if (!group.consumeEnable) return forbidden('group', `subscription group no permission, ${header.consumerGroup}`)
   const topic = topics.get(header.topic)
   if (!topic) throw new ResponseError('TOPIC_NOT_EXIST', `topic[${header.topic}] not exist, apply first please!`)
-  if ((topic.perm & PERM_READ) === 0) return forbidden('topic', `the topic[${header.topic}] pulling message is forbidden`)
+  if ((topic.perm & PERM_READ) === 0)
+    return forbidden('topic', `the topic[${header.topic}] pulling message is forbidden`)
   if (header.queueId < 0 || header.queueId >= topic.readQueueNums)
     throw new ResponseError(
       'INVALID_PARAMETER',
       `queueId[${header.queueId}] is illegal, topic:[${header.topic}] topicConfig.readQueueNums:[${topic.readQueueNums}] consumer:[${context.connection.remoteAddress}]`,
     )
   if (groups.isReadForbidden(header.consumerGroup, header.topic))
-    return forbidden('subscription', `the consumer's group[${header.consumerGroup}] is forbidden to read topic[${header.topic}]`)
+    return forbidden(
+      'subscription',
+      `the consumer's group[${header.consumerGroup}] is forbidden to read topic[${header.topic}]`,
+    )
   const subscription = findSubscription(
     header,
     context.clients.consumerGroup(header.consumerGroup),
@@ -114,7 +122,12 @@ function statusOf(status: GetMessageStatus, queueOffset: number): ResponseCodeNa
   }
 }
 
-function answer(context: BrokerServices, header: PullHeader, result: GetMessageResult, status: ResponseCodeName): PullAnswer {
+function answer(
+  context: BrokerServices,
+  header: PullHeader,
+  result: GetMessageResult,
+  status: ResponseCodeName,
+): PullAnswer {
   context.stats.got(header.topic, header.consumerGroup, result)
   const slow = result.suggestPullingFromSlave && context.config.slaveReadEnable
   const group = context.groups.get(header.consumerGroup)

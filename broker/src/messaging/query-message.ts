@@ -28,6 +28,10 @@ export const queryMessage: Handler<'queryMessage'> = async (header, { store, con
     indexLastUpdatePhyoffset: found.indexLastUpdatePhysicalOffset,
   }
   if (records.length === 0)
-    return { status: 'QUERY_NOT_FOUND', remark: 'can not find message, maybe time range not correct', ...indexLastUpdate }
+    return {
+      status: 'QUERY_NOT_FOUND',
+      remark: 'can not find message, maybe time range not correct',
+      ...indexLastUpdate,
+    }
   return { ...indexLastUpdate, body: records }
 }

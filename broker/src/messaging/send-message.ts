@@ -19,11 +19,12 @@ export const sendBatchMessage: Handler<'sendBatchMessage'> = (header, context) =
 
 /** Answers once the message is as durable as the broker's configuration promises (SendMessageProcessor.java). */
 async function send(
-  header: SendHeader & { properties?: string },
+  header: SendHeader & { flag: number; properties?: string },
   context: BrokerContext<'sendMessageV2'>,
 ): Promise<SendAnswer> {
   const { connection, config, sends, body } = context
   const accepted = await sends.accept(header, {
+    flag: header.flag,
     body: body ? Buffer.from(body.buffer, body.byteOffset, body.byteLength) : Buffer.alloc(0),
     properties: Buffer.from(header.properties ?? ''),
     bornHost: bornHostOf(connection),

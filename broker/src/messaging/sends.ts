@@ -1,8 +1,15 @@
 import type { BrokerConfig } from '@rocketcluster/config'
-import { decodeBatch, notAllowedSendTopics, ResponseError, sysFlag, topicProblem, transactionType } from '@rocketcluster/protocol'
+import {
+  decodeBatch,
+  notAllowedSendTopics,
+  ResponseError,
+  sysFlag,
+  topicProblem,
+  transactionType,
+} from '@rocketcluster/protocol'
 import { type NamedTopic, PERM_WRITE } from '../metadata/system-topics.ts'
-import type { BrokerStats } from '../stats.ts'
 import type { Topics } from '../metadata/topics.ts'
+import type { BrokerStats } from '../stats.ts'
 import type { Store } from '../store/store.ts'
 import type { Appended, MessageToStore, PutStatus } from '../store/types.ts'
 import type { StoredProperties } from './stored-properties.ts'
@@ -16,13 +23,14 @@ export interface SendHeader {
   readonly queueId: number
   readonly sysFlag: number
   readonly bornTimestamp: number
-  readonly flag: number
   readonly reconsumeTimes?: number
   readonly batch?: boolean
 }
 
 /** What travels beside the header. The buffers are only read during the call. */
 export interface SendContent {
+  /** The message's own flag; a header's `flag` may be the command's. */
+  readonly flag: number
   readonly body: Buffer
   /** The encoded properties string in UTF-8. */
   readonly properties: Buffer
@@ -41,6 +49,13 @@ export interface AcceptedSend {
   readonly committed: Promise<PutStatus>
 }
 
+/** The sends of one commit group, counted together. */
+interface OutstandingGroup {
+  readonly committed: Promise<PutStatus>
+  count: number
+  bytes: number
+}
+
 /** sendThreadPoolQueueCapacity of BrokerConfig.java: sends that may wait for the disk. */
 export const MAX_OUTSTANDING_SENDS = 10_000
 
@@ -57,6 +72,7 @@ export class Sends {
   readonly #randomInt: (bound: number) => number
   readonly msgId: (physicalOffset: number) => string
   readonly #stats: BrokerStats
+  #group: OutstandingGroup | undefined
   #outstanding = 0
   #outstandingBytes = 0
 
@@ -90,7 +106,7 @@ export class Sends {
     const topic = this.#topics.get(header.topic)
     if (topic && !this.#topics.isBeingCreated(header.topic)) return this.#append(topic, header, content)
     // The frame's memory is the connection's again after this turn.
-    const kept = { body: Buffer.from(content.body), properties: Buffer.from(content.properties), bornHost: content.bornHost }
+    const kept = { ...content, body: Buffer.from(content.body), properties: Buffer.from(content.properties) }
     return this.#create(header).then(created => this.#append(created, header, kept))
   }
 
@@ -124,7 +140,10 @@ export class Sends {
     if ((this.#config.brokerPermission & PERM_WRITE) === 0 && topic.order)
       throw new ResponseError('NO_PERMISSION', `the broker[${this.#config.brokerIP1}] sending message is forbidden`)
     if ((topic.perm & PERM_WRITE) === 0)
-      throw new ResponseError('NO_PERMISSION', `the topic[${topic.topicName}] sending message is forbidden, its perm is ${topic.perm}`)
+      throw new ResponseError(
+        'NO_PERMISSION',
+        `the topic[${topic.topicName}] sending message is forbidden, its perm is ${topic.perm}`,
+      )
     const queues = Math.max(topic.writeQueueNums, topic.readQueueNums)
     if (header.queueId >= queues)
       throw new ResponseError(
@@ -132,7 +151,9 @@ export class Sends {
         `request queueId[${header.queueId}] is illegal, topic ${topic.topicName} has the queues 0 to ${queues - 1}`,
       )
     const queueId = header.queueId < 0 ? this.#randomInt(Math.max(1, topic.writeQueueNums)) : header.queueId
-    return header.batch ? this.#appendBatch(topic, queueId, header, content) : this.#appendOne(topic, queueId, header, content)
+    return header.batch
+      ? this.#appendBatch(topic, queueId, header, content)
+      : this.#appendOne(topic, queueId, header, content)
   }
 
   #appendOne(topic: NamedTopic, queueId: number, header: SendHeader, content: SendContent): AcceptedSend {
@@ -145,7 +166,7 @@ export class Sends {
     const appended = this.#store.append({
       topic: topic.topicName,
       queueId,
-      flag: header.flag,
+      flag: content.flag,
       sysFlag: storedSysFlag(header.sysFlag, content.bornHost),
       bornTimestamp: header.bornTimestamp,
       bornHost: content.bornHost,
@@ -170,7 +191,10 @@ export class Sends {
       throw new ResponseError('MESSAGE_ILLEGAL', `batch request does not support retry group ${topic.topicName}`)
     const { maxMessageSize } = this.#config
     if (content.body.length > maxMessageSize)
-      throw new ResponseError('MESSAGE_ILLEGAL', `batch body of ${content.body.length} bytes exceeds maxMessageSize ${maxMessageSize}`)
+      throw new ResponseError(
+        'MESSAGE_ILLEGAL',
+        `batch body of ${content.body.length} bytes exceeds maxMessageSize ${maxMessageSize}`,
+      )
     const { uniqKey, waitStoreMsgOK } = { ...this.#properties.scan(content.properties) }
     const flags = storedSysFlag(header.sysFlag, content.bornHost)
     const messages: MessageToStore[] = []
@@ -202,19 +226,28 @@ export class Sends {
 
   #commit(topic: string, last: Appended, count: number, sizeBytes: number, wait: boolean): Promise<PutStatus> {
     this.#stats.put(topic, count, sizeBytes)
+    const committed = this.#store.committed(last.physicalOffset + last.sizeBytes, wait)
+    let group = this.#group
+    if (group?.committed !== committed) {
+      const started: OutstandingGroup = { committed, count: 0, bytes: 0 }
+      const done = () => {
+        this.#outstanding -= started.count
+        this.#outstandingBytes -= started.bytes
+        if (this.#group === started) this.#group = undefined
+      }
+      committed.then(done, done)
+      this.#group = group = started
+    }
+    group.count += count
+    group.bytes += sizeBytes
     this.#outstanding += count
     this.#outstandingBytes += sizeBytes
-    const done = () => {
-      this.#outstanding -= count
-      this.#outstandingBytes -= sizeBytes
-    }
-    const committed = this.#store.committed(last.physicalOffset + last.sizeBytes, wait)
-    committed.then(done, done)
     return committed
   }
 }
 
-const forbiddenTopic = (topic: string) => new ResponseError('NO_PERMISSION', `Sending message to topic[${topic}] is forbidden.`)
+const forbiddenTopic = (topic: string) =>
+  new ResponseError('NO_PERMISSION', `Sending message to topic[${topic}] is forbidden.`)
 
 /**
  * Delayed and half messages are not delivered by this version. Storing them as ordinary ones would show them to
@@ -222,9 +255,15 @@ const forbiddenTopic = (topic: string) => new ResponseError('NO_PERMISSION', `Se
  */
 function refuseWhatWouldBeWrong(flags: number, delay: string | undefined, transactionPrepared: boolean): void {
   if (delay)
-    throw new ResponseError('MESSAGE_ILLEGAL', `property ${delay}: delayed messages are not supported by this broker version`)
+    throw new ResponseError(
+      'MESSAGE_ILLEGAL',
+      `property ${delay}: delayed messages are not supported by this broker version`,
+    )
   if (transactionPrepared || transactionType(flags) !== 'NONE')
-    throw new ResponseError('MESSAGE_ILLEGAL', 'property TRAN_MSG: transactional messages are not supported by this broker version')
+    throw new ResponseError(
+      'MESSAGE_ILLEGAL',
+      'property TRAN_MSG: transactional messages are not supported by this broker version',
+    )
 }
 
 /** The flag bits say how long the host addresses in the record are; the store adds the bit for its own. */

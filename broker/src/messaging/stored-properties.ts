@@ -58,9 +58,7 @@ export class StoredProperties {
   /** `newUniqKey` makes the id for messages whose producer set none. */
   constructor(options: { clusterName: string; regionId: string; traceOn: boolean; newUniqKey: () => string }) {
     const { clusterName, regionId, traceOn } = options
-    this.#suffix = Buffer.from(
-      `MSG_REGION\x01${regionId}\x02TRACE_ON\x01${traceOn}\x02CLUSTER\x01${clusterName}\x02`,
-    )
+    this.#suffix = Buffer.from(`MSG_REGION\x01${regionId}\x02TRACE_ON\x01${traceOn}\x02CLUSTER\x01${clusterName}\x02`)
     this.#newUniqKey = options.newUniqKey
   }
 
@@ -137,7 +135,14 @@ function isReplaced(bytes: Buffer, start: number, end: number): boolean {
   }
 }
 
-function note(traits: PropertyTraits, bytes: Buffer, start: number, end: number, value: number, valueEnd: number): void {
+function note(
+  traits: PropertyTraits,
+  bytes: Buffer,
+  start: number,
+  end: number,
+  value: number,
+  valueEnd: number,
+): void {
   switch (end - start) {
     case 4:
       if (is(bytes, start, TAGS)) traits.tagsCode = javaHashUtf8(bytes, value, valueEnd)

@@ -31,18 +31,33 @@ export function findSubscription(
     try {
       return parseSubscription(request.topic, request.subscription ?? '*', request.expressionType ?? 'TAG')
     } catch (error) {
-      throw new ResponseError('SUBSCRIPTION_PARSE_FAILED', `parse the consumer's subscription failed: ${(error as Error).message}`)
+      throw new ResponseError(
+        'SUBSCRIPTION_PARSE_FAILED',
+        `parse the consumer's subscription failed: ${(error as Error).message}`,
+      )
     }
   }
   if (!group)
-    throw new ResponseError('SUBSCRIPTION_NOT_EXIST', `the consumer's group info not exist: ${request.consumerGroup} has sent no heartbeat to this broker`)
+    throw new ResponseError(
+      'SUBSCRIPTION_NOT_EXIST',
+      `the consumer's group info not exist: ${request.consumerGroup} has sent no heartbeat to this broker`,
+    )
   if (!broadcastAllowed && group.messageModel === 'BROADCASTING')
-    throw new ResponseError('NO_PERMISSION', `the consumer group[${request.consumerGroup}] can not consume by broadcast way`)
+    throw new ResponseError(
+      'NO_PERMISSION',
+      `the consumer group[${request.consumerGroup}] can not consume by broadcast way`,
+    )
   const known = group.subscriptions.get(request.topic)
   if (!known)
-    throw new ResponseError('SUBSCRIPTION_NOT_EXIST', `the consumer's subscription not exist: ${request.consumerGroup} does not subscribe to ${request.topic}`)
+    throw new ResponseError(
+      'SUBSCRIPTION_NOT_EXIST',
+      `the consumer's subscription not exist: ${request.consumerGroup} does not subscribe to ${request.topic}`,
+    )
   if (known.subVersion < request.subVersion)
-    throw new ResponseError('SUBSCRIPTION_NOT_LATEST', `the consumer's subscription not latest: version ${known.subVersion} is known, ${request.subVersion} was asked for`)
+    throw new ResponseError(
+      'SUBSCRIPTION_NOT_LATEST',
+      `the consumer's subscription not latest: version ${known.subVersion} is known, ${request.subVersion} was asked for`,
+    )
   return known
 }
 
@@ -78,6 +93,8 @@ export function filterOf(subscription: SubscriptionData): MessageFilter | undefi
     )
   if (subscription.subString === '*' || subscription.subString === '' || subscription.classFilterMode) return undefined
   // The queue holds only the tag's hash: consumers compare the tags themselves once more (ConsumeQueue.java).
-  const codes = new Set<number>(subscription.codeSet?.length ? subscription.codeSet : (subscription.tagsSet ?? []).map(javaHash))
+  const codes = new Set<number>(
+    subscription.codeSet?.length ? subscription.codeSet : (subscription.tagsSet ?? []).map(javaHash),
+  )
   return { byEntry: tagsCode => codes.has(tagsCode) }
 }

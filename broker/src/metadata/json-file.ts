@@ -44,7 +44,8 @@ export class JsonFile {
         log.error({ path, error }, 'cannot read a configuration file')
       }
     }
-    if (failure) throw new Error(`${this.path} and its .bak are unreadable: ${(failure as Error).message}`, { cause: failure })
+    if (failure)
+      throw new Error(`${this.path} and its .bak are unreadable: ${(failure as Error).message}`, { cause: failure })
     return undefined
   }
 

@@ -1,4 +1,9 @@
-import { predefinedGroups, ResponseError, type SubscriptionGroupConfig, subscriptionGroupWrapper } from '@rocketcluster/protocol'
+import {
+  predefinedGroups,
+  ResponseError,
+  type SubscriptionGroupConfig,
+  subscriptionGroupWrapper,
+} from '@rocketcluster/protocol'
 import type { Log, World } from '@rocketcluster/world'
 import { type DataVersion, firstVersion, nextVersion } from './data-version.ts'
 import { JsonFile } from './json-file.ts'
@@ -55,8 +60,7 @@ export class SubscriptionGroups {
   static async load(world: World, options: SubscriptionGroupsOptions, log: Log): Promise<SubscriptionGroups> {
     const groups = new SubscriptionGroups(world, options)
     const stored = await groups.#file.load(bytes => subscriptionGroupWrapper.decode(bytes), log)
-    for (const name of predefinedGroups)
-      groups.#table.set(name, subscriptionGroup(name))
+    for (const name of predefinedGroups) groups.#table.set(name, subscriptionGroup(name))
     for (const [groupName, config] of stored?.subscriptionGroupTable ?? [])
       groups.#table.set(groupName, { ...config, groupName })
     for (const [group, topics] of stored?.forbiddenTable ?? []) groups.#forbidden.set(group, topics)

@@ -52,7 +52,9 @@ export function systemTopics(options: SystemTopicOptions): NamedTopic[] {
   const inherit = readWrite | PERM_INHERIT
   return [
     topicConfig(SELF_TEST_TOPIC, 1),
-    ...(options.autoCreateTopicEnable ? [topicConfig(AUTO_CREATE_TOPIC_KEY_TOPIC, options.defaultTopicQueueNums, inherit)] : []),
+    ...(options.autoCreateTopicEnable
+      ? [topicConfig(AUTO_CREATE_TOPIC_KEY_TOPIC, options.defaultTopicQueueNums, inherit)]
+      : []),
     topicConfig(BENCHMARK_TOPIC, 1024),
     topicConfig(cluster, 16, options.clusterTopicEnable ? inherit : PERM_INHERIT),
     topicConfig(brokerName, 1, options.brokerTopicEnable ? inherit : PERM_INHERIT),

@@ -25,12 +25,21 @@ export function applyTopicAttributes(
   for (const part of change.split(',')) {
     const [, sign, name, value] = /^([+-])([^=]+)(?:=(.*))?$/.exec(part.trim()) ?? []
     if (!sign || !name || (sign === '+') !== (value !== undefined))
-      throw new ResponseError('INVALID_PARAMETER', `attributes: ${JSON.stringify(part)} is neither +name=value nor -name`)
+      throw new ResponseError(
+        'INVALID_PARAMETER',
+        `attributes: ${JSON.stringify(part)} is neither +name=value nor -name`,
+      )
     const attribute = Object.hasOwn(ATTRIBUTES, name) ? ATTRIBUTES[name] : undefined
     if (!attribute)
-      throw new ResponseError('INVALID_PARAMETER', `attributes: ${name} is not one of ${Object.keys(ATTRIBUTES).join(', ')}`)
+      throw new ResponseError(
+        'INVALID_PARAMETER',
+        `attributes: ${name} is not one of ${Object.keys(ATTRIBUTES).join(', ')}`,
+      )
     if (value !== undefined && !attribute.allowed.includes(value))
-      throw new ResponseError('INVALID_PARAMETER', `attributes: ${name}=${value} is not one of ${attribute.allowed.join(', ')}`)
+      throw new ResponseError(
+        'INVALID_PARAMETER',
+        `attributes: ${name}=${value} is not one of ${attribute.allowed.join(', ')}`,
+      )
     if (known && !attribute.changeable && attributes.get(name) !== value)
       throw new ResponseError('INVALID_PARAMETER', `attributes: ${name} cannot be changed after the topic was created`)
     if (value === undefined) attributes.delete(name)

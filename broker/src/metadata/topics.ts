@@ -54,7 +54,8 @@ export class Topics {
     const topics = new Topics(world, options)
     const stored = await topics.#file.load(bytes => topicConfigSerializeWrapper.decode(bytes), log)
     for (const config of systemTopics(options)) topics.#table.set(config.topicName, config)
-    for (const [topicName, config] of stored?.topicConfigTable ?? []) topics.#table.set(topicName, { ...config, topicName })
+    for (const [topicName, config] of stored?.topicConfigTable ?? [])
+      topics.#table.set(topicName, { ...config, topicName })
     if (stored?.dataVersion) topics.dataVersion = { ...stored.dataVersion }
     return topics
   }
@@ -109,7 +110,10 @@ export class Topics {
           ),
         )
       const queues = Math.max(1, Math.min(queueNums, example.writeQueueNums))
-      const created = { ...topicConfig(topic, queues, example.perm & ~PERM_INHERIT), topicFilterType: example.topicFilterType }
+      const created = {
+        ...topicConfig(topic, queues, example.perm & ~PERM_INHERIT),
+        topicFilterType: example.topicFilterType,
+      }
       creation = this.#create(created)
     }
     return creation
@@ -147,9 +151,13 @@ export class Topics {
         if (before) this.#table.set(config.topicName, before)
         else this.#table.delete(config.topicName)
       }
-      throw new ResponseError('SYSTEM_ERROR', `topic ${config.topicName} cannot be stored: ${(error as Error).message}`, {
-        cause: error,
-      })
+      throw new ResponseError(
+        'SYSTEM_ERROR',
+        `topic ${config.topicName} cannot be stored: ${(error as Error).message}`,
+        {
+          cause: error,
+        },
+      )
     }
   }
 
@@ -163,7 +171,10 @@ export class Topics {
     const configs = only
       ? only.map(topic => this.#table.get(topic)).filter(config => config !== undefined)
       : [...this.#table.values()]
-    return { dataVersion: this.dataVersion, topicConfigTable: new Map(configs.map(config => [config.topicName, config])) }
+    return {
+      dataVersion: this.dataVersion,
+      topicConfigTable: new Map(configs.map(config => [config.topicName, config])),
+    }
   }
 
   get options(): SystemTopicOptions {

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib'
-import type { Disk, DiskFile } from '@rocketcluster/world'
 import { getInt, getLong, putInt, putLong } from '@rocketcluster/protocol/internal'
+import type { Disk, DiskFile } from '@rocketcluster/world'
 
 /**
  * `checkpoint`, 4096 bytes: Apache's longs at the front (StoreCheckpoint.java), and in the bytes it leaves alone two

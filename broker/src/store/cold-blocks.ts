@@ -29,6 +29,8 @@ export class Block implements Leased {
 }
 
 interface Loading {
+  /** Where the log ended when the read was decided. */
+  readonly end: number
   /** Who waits for the block. */
   readers: number
   block: Promise<Block | undefined>
@@ -104,16 +106,17 @@ export class ColdBlocks {
     return block
   }
 
-  /** Reads the block that begins at `start`, and counts the caller among its readers. Throws DiskError. */
-  async lease(start: number): Promise<Block | undefined> {
-    return this.#load(start, 1)
+  /** Reads the block that begins at `start`, at least up to `neededEnd`, and counts the caller among its readers. Throws DiskError. */
+  async lease(start: number, neededEnd: number): Promise<Block | undefined> {
+    return this.#load(start, neededEnd, 1)
   }
 
-  #load(start: number, readers: number): Promise<Block | undefined> {
+  #load(start: number, neededEnd: number, readers: number): Promise<Block | undefined> {
     let loading = this.#loading.get(start)
-    if (loading === undefined) {
+    // A read that began when the log was shorter does not bring what has been written since.
+    if (loading === undefined || loading.end < neededEnd) {
       // Those who wait count as readers from the moment the block exists: it must not be evicted before they wake up.
-      loading = { readers: 0, block: undefined as unknown as Promise<Block | undefined> }
+      loading = { end: this.#endOf(start), readers: 0, block: undefined as unknown as Promise<Block | undefined> }
       this.#loading.set(start, loading)
       loading.block = this.#read(start, loading)
     }
@@ -121,14 +124,17 @@ export class ColdBlocks {
     return loading.block
   }
 
+  #endOf(start: number): number {
+    const fileEnd = this.#files.startOf(start) + this.#files.fileSizeBytes
+    return Math.min(start + this.#blockSizeBytes + OVERHANG, fileEnd, this.#written())
+  }
+
   async #read(start: number, loading: Loading): Promise<Block | undefined> {
     await this.#enter()
     try {
+      const { end } = loading
       const file = this.#files.find(start)
-      if (file === undefined) return undefined
-      const fileEnd = file.start + this.#files.fileSizeBytes
-      const end = Math.min(start + this.#blockSizeBytes + OVERHANG, fileEnd, this.#written())
-      if (end <= start) return undefined
+      if (file === undefined || end <= start) return undefined
       const buffer = this.#free.pop() ?? Buffer.allocUnsafeSlow(this.#blockSizeBytes + OVERHANG)
       const length = await this.#readFile(file, buffer.subarray(0, end - start), start)
       this.#stats.coldReads++
@@ -141,7 +147,7 @@ export class ColdBlocks {
       if (block.touched) this.#readAhead(block)
       return block
     } finally {
-      this.#loading.delete(start)
+      if (this.#loading.get(start) === loading) this.#loading.delete(start)
       this.#leave()
     }
   }
@@ -177,10 +183,14 @@ export class ColdBlocks {
     if (!this.#blocks.has(block.start - this.#blockSizeBytes)) return
     const next = block.start + this.#blockSizeBytes
     if (next >= Math.min(this.#written(), this.#hotStart())) return
-    if (this.#blocks.has(next) || this.#running >= this.#maxConcurrent || this.#files.startOf(next) !== this.#files.startOf(block.start))
+    if (
+      this.#blocks.has(next) ||
+      this.#running >= this.#maxConcurrent ||
+      this.#files.startOf(next) !== this.#files.startOf(block.start)
+    )
       return
     // Should it fail, whoever needs the block will hear of it.
-    this.#load(next, 0).catch(() => {})
+    this.#load(next, next, 0).catch(() => {})
   }
 
   #evict(): void {

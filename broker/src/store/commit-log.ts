@@ -1,8 +1,3 @@
-import type { Timer, World } from '@rocketcluster/world'
-import { CommitGroup, Put, Shared } from './commit-group.ts'
-import type { StoreConfig } from './config.ts'
-import { HotTail } from './hot-tail.ts'
-import type { LogFiles } from './log-files.ts'
 import {
   BLANK_SIZE,
   encodeBlank,
@@ -13,6 +8,11 @@ import {
   ResponseError,
   recordSize,
 } from '@rocketcluster/protocol/internal'
+import type { Timer, World } from '@rocketcluster/world'
+import { CommitGroup, Put, Shared } from './commit-group.ts'
+import type { StoreConfig } from './config.ts'
+import { HotTail } from './hot-tail.ts'
+import type { LogFiles } from './log-files.ts'
 import type { StoreStats } from './stats.ts'
 import type { MessageToStore, PutStatus } from './types.ts'
 
@@ -34,6 +34,13 @@ export interface CommitLogOwner {
   dispatch(puts: readonly Put[]): void
   /** The log takes no more messages. `recoverable`: `resume` may help, once there is space. */
   failed(reason: string, recoverable: boolean): void
+}
+
+/** What goes into one file in one call. */
+interface Extent {
+  readonly fileStart: number
+  readonly position: number
+  readonly slices: Uint8Array[]
 }
 
 /**
@@ -222,7 +229,10 @@ export class CommitLog {
         'MESSAGE_ILLEGAL',
         `properties of ${properties.length} bytes exceed the most allowed, ${MAX_PROPERTIES_LENGTH}`,
       )
-    throw new ResponseError('MESSAGE_ILLEGAL', `message of ${size} bytes exceeds the most allowed, ${this.#maxRecordSize}`)
+    throw new ResponseError(
+      'MESSAGE_ILLEGAL',
+      `message of ${size} bytes exceeds the most allowed, ${this.#maxRecordSize}`,
+    )
   }
 
   #encodeTopic(topic: string): Uint8Array {
@@ -311,7 +321,8 @@ export class CommitLog {
   }
 
   #groupOf(physicalEnd: number): CommitGroup | undefined {
-    if (this.#writing !== undefined ? physicalEnd > this.#writing.end : physicalEnd > this.#written) return this.#pending
+    if (this.#writing !== undefined ? physicalEnd > this.#writing.end : physicalEnd > this.#written)
+      return this.#pending
     for (const group of this.#unsynced) if (physicalEnd <= group.end) return group
     return this.#writing
   }
@@ -335,25 +346,24 @@ export class CommitLog {
 
   /** Writes from where the last write ended up to `to`: one call, or one per file. */
   async #write(to: number): Promise<void> {
-    const from = this.#written
-    let fileStart = -1
-    let position = 0
-    let slices: Uint8Array[] = []
+    // All slices are taken before the first await: while a write runs, the ring of slabs moves on.
+    const extents = this.#extents(this.#written, to)
+    for (const { fileStart, position, slices } of extents) await this.#writeTo(fileStart, slices, position)
+  }
+
+  #extents(from: number, to: number): Extent[] {
+    const extents: Extent[] = []
     for (const slab of this.tail.slabs) {
       if (slab.end <= from) continue
       if (slab.start >= to) break
       const first = Math.max(from, slab.start)
       const slice = slab.buffer.subarray(first - slab.start, Math.min(to, slab.end) - slab.start)
-      const start = this.files.startOf(first)
-      if (start !== fileStart) {
-        if (slices.length > 0) await this.#writeTo(fileStart, slices, position)
-        fileStart = start
-        position = first - start
-        slices = []
-      }
-      slices.push(slice)
+      const fileStart = this.files.startOf(first)
+      const last = extents[extents.length - 1]
+      if (last !== undefined && last.fileStart === fileStart) last.slices.push(slice)
+      else extents.push({ fileStart, position: first - fileStart, slices: [slice] })
     }
-    if (slices.length > 0) await this.#writeTo(fileStart, slices, position)
+    return extents
   }
 
   async #writeTo(fileStart: number, slices: Uint8Array[], position: number): Promise<void> {
@@ -365,7 +375,9 @@ export class CommitLog {
     file.dirty = true
     if (position > files.fileSizeBytes / 2 && files.maxOffset === fileStart + files.fileSizeBytes)
       // Ahead of need, so that no producer waits for it. When it fails, it is tried again when it is needed.
-      files.create(files.maxOffset).catch(error => this.#world.log.warn({ error }, 'cannot prepare the next commitlog file'))
+      files
+        .create(files.maxOffset)
+        .catch(error => this.#world.log.warn({ error }, 'cannot prepare the next commitlog file'))
   }
 
   #writeReturned(group: CommitGroup): void {

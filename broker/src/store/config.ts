@@ -158,7 +158,9 @@ function check(config: StoreConfig): void {
   if (config.storePathCommitLog.includes(','))
     throw new RangeError(`storePathCommitLog is ${config.storePathCommitLog}; allowed is one directory, not a list`)
   if (config.mappedFileSizeConsumeQueue % 20 !== 0)
-    throw new RangeError(`mappedFileSizeConsumeQueue is ${config.mappedFileSizeConsumeQueue}; allowed are multiples of 20`)
+    throw new RangeError(
+      `mappedFileSizeConsumeQueue is ${config.mappedFileSizeConsumeQueue}; allowed are multiples of 20`,
+    )
   if (config.flushDiskType !== 'ASYNC_FLUSH' && config.flushDiskType !== 'SYNC_FLUSH')
     throw new RangeError(`flushDiskType is ${config.flushDiskType}; allowed are ASYNC_FLUSH and SYNC_FLUSH`)
   if (config.storeHost.length !== 8 && config.storeHost.length !== 20)

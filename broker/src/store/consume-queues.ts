@@ -235,7 +235,8 @@ export class ConsumeQueues {
     return this.#inTurn(async () => {
       const directory = `${this.#directory}/${topic}`
       await this.#files.forget(`${directory}/`)
-      for (const waiting of this.#directories) if (waiting.startsWith(directory)) this.#directories.delete(waiting)
+      for (const waiting of this.#directories)
+        if (`${waiting}/`.startsWith(`${directory}/`)) this.#directories.delete(waiting)
       await this.#world.disk.removeTree(directory)
       await this.#world.disk.syncDirectory(this.#directory)
     })
@@ -449,10 +450,10 @@ export class ConsumeQueues {
     }
     try {
       await eachLimited(active, FLUSH_CONCURRENCY, queue => this.#write(queue))
-      for (const directory of this.#directories) {
+      await eachLimited([...this.#directories], FLUSH_CONCURRENCY, async directory => {
         await this.#world.disk.syncDirectory(directory)
         this.#directories.delete(directory)
-      }
+      })
     } finally {
       let heldBytes = 0
       for (const queue of active) {

@@ -1,9 +1,9 @@
+import { getInt, getLong, MESSAGE_MAGIC_V1, MESSAGE_MAGIC_V2 } from '@rocketcluster/protocol/internal'
 import type { Log } from '@rocketcluster/world'
 import type { Block, ColdBlocks, Leased } from './cold-blocks.ts'
 import type { StoreConfig } from './config.ts'
 import type { HotTail } from './hot-tail.ts'
 import type { LogFiles } from './log-files.ts'
-import { getInt, getLong, MESSAGE_MAGIC_V1, MESSAGE_MAGIC_V2 } from '@rocketcluster/protocol/internal'
 import type { StoreStats } from './stats.ts'
 import type { GetMessageRequest, GetMessageResult, GetMessageStatus } from './types.ts'
 
@@ -279,7 +279,10 @@ class Scan {
       const memory = this.#locate(physicalOffset, sizeBytes)
       if (memory === undefined && this.#missing !== physicalOffset) return false
       result.nextBeginOffset = queueOffset + 1
-      if (memory === undefined || !isRecordAt(memory.buffer, physicalOffset - memory.start, physicalOffset, sizeBytes)) {
+      if (
+        memory === undefined ||
+        !isRecordAt(memory.buffer, physicalOffset - memory.start, physicalOffset, sizeBytes)
+      ) {
         reader.damaged(this.#request, queueOffset, physicalOffset, sizeBytes)
         if (result.messageCount === 0) result.status = 'MESSAGE_WAS_REMOVING'
         continue
@@ -381,8 +384,10 @@ class Scan {
     }
     const reads: Promise<Block | undefined>[] = []
     for (const [block, inBlock] of perBlock) {
-      if (inBlock.length >= BLOCK_WORTHY) reads.push(cold.lease(block))
-      else singles.push(...inBlock)
+      if (inBlock.length >= BLOCK_WORTHY) {
+        const last = inBlock.at(-1)!
+        reads.push(cold.lease(block, last.physicalOffset + last.sizeBytes))
+      } else singles.push(...inBlock)
     }
     singles.sort((a, b) => a.physicalOffset - b.physicalOffset)
     for (let i = 0; i < singles.length; ) {

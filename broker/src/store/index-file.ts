@@ -59,8 +59,6 @@ export class IndexFile {
   /** Entries below it are on stable storage. */
   #flushedCount = 1
   #exists: boolean
-  /** Slots were led back after a crash; the disk does not know yet. */
-  #repaired = false
 
   private constructor(path: string, shape: IndexShape, exists: boolean) {
     this.path = path
@@ -115,7 +113,7 @@ export class IndexFile {
   }
 
   get isDirty(): boolean {
-    return this.#flushedCount < this.indexCount || this.#repaired
+    return this.#flushedCount < this.indexCount
   }
 
   get dirtyBytes(): number {
@@ -246,16 +244,13 @@ export class IndexFile {
     const header = this.#header()
     await files.use(this.path, async file => {
       const buffers = this.#collect(this.#flushedCount, count)
-      if (buffers.length > 0) {
-        await file.write(buffers, this.#entriesStart + this.#flushedCount * ENTRY_SIZE)
-        await file.sync()
-      }
+      await file.write(buffers, this.#entriesStart + this.#flushedCount * ENTRY_SIZE)
+      await file.sync()
       await this.#flushSlots(file, count)
       await file.write([header], 0)
       await file.sync()
     })
     this.#flushedCount = count
-    this.#repaired = false
     while (this.#chunks.length > 1 && this.#memoryStart + CHUNK_ENTRIES <= count) {
       this.#chunks.shift()
       this.#memoryStart += CHUNK_ENTRIES
@@ -265,7 +260,6 @@ export class IndexFile {
 
   /** Nothing more will be added and all is on the disk: it needs no memory any more. */
   release(): void {
-    this.#repaired = false
     this.#slots = undefined
     this.#chunks = []
     this.#lastChunk = undefined
@@ -359,6 +353,7 @@ export class IndexFile {
       }
     })
     const reader = new EntryReader(files, this.path, this.#entriesStart)
+    let repaired = false
     for (let at = 0; at < slots.length; at += SLOT_SIZE) {
       let number = getInt(slots, at)
       if (number >= 0 && number < this.indexCount) continue
@@ -375,9 +370,11 @@ export class IndexFile {
       }
       putInt(slots, at, Math.max(0, number))
       this.#dirtyPages[at >>> 12] = 1
-      this.#repaired = true
+      repaired = true
     }
     this.#slots = slots
+    // Before new entries take the place of those that the slots on the disk still lead to.
+    if (repaired) await files.use(this.path, file => this.#flushSlots(file, this.indexCount))
   }
 
   /**

@@ -184,15 +184,7 @@ export class IndexService {
     return this.#inTurn(async () => {
       if (this.#seenPhysicalOffset < maxPhysicalOffset) return
       await this.#flush()
-      for (let last = this.#files.at(-1); last !== undefined; last = this.#files.at(-1)) {
-        if (!last.isEmpty && last.endPhyOffset < maxPhysicalOffset) break
-        if (!last.isEmpty && last.beginPhyOffset < maxPhysicalOffset) {
-          await last.truncate(this.#openFiles, maxPhysicalOffset)
-          if (!last.isEmpty) break
-        }
-        await this.#remove(last)
-        this.#files.pop()
-      }
+      await this.#cut(maxPhysicalOffset)
       const last = this.#files.at(-1)
       if (last !== undefined && !last.isFull) await last.loadSlots(this.#openFiles)
       this.#seenPhysicalOffset = this.lastPhysicalOffset
@@ -278,6 +270,19 @@ export class IndexService {
     return vouched
   }
 
+  /** Drops entries from a physical offset on; all is flushed. */
+  async #cut(physicalOffset: number): Promise<void> {
+    for (let last = this.#files.at(-1); last !== undefined; last = this.#files.at(-1)) {
+      if (!last.isEmpty && last.endPhyOffset < physicalOffset) return
+      if (!last.isEmpty && last.beginPhyOffset < physicalOffset) {
+        await last.truncate(this.#openFiles, physicalOffset)
+        if (!last.isEmpty) return
+      }
+      await this.#remove(last)
+      this.#files.pop()
+    }
+  }
+
   async #remove(file: IndexFile): Promise<void> {
     await this.#openFiles.forget(file.path)
     if (!file.exists) return
@@ -310,6 +315,10 @@ export class IndexService {
       }
       this.#files.push(file)
     }
+    const newest = this.#files.at(-1)
+    // A message whose keys went into two files, of which the crash has left the first only: it is put again as a whole.
+    if (checkpointTimestamp !== undefined && newest?.isFull && newest.endTimestamp >= checkpointTimestamp)
+      await this.#cut(newest.endPhyOffset)
     const last = this.#files.at(-1)
     if (last === undefined) return
     for (const file of this.#files) if (file !== last || file.isFull) file.release()

@@ -160,7 +160,12 @@ export class LogFiles {
   #closeIdle(): void {
     let idle: LogFile | undefined
     for (const file of this.#files)
-      if (file.handle !== undefined && file.users === 0 && !file.dirty && (idle === undefined || file.lastUse < idle.lastUse))
+      if (
+        file.handle !== undefined &&
+        file.users === 0 &&
+        !file.dirty &&
+        (idle === undefined || file.lastUse < idle.lastUse)
+      )
         idle = file
     if (idle !== undefined) this.#close(idle)
   }

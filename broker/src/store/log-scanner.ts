@@ -1,5 +1,5 @@
-import type { LogFile, LogFiles } from './log-files.ts'
 import { BLANK_SIZE, type CheckedRecord, checkRecord, getLong, MIN_RECORD_SIZE } from '@rocketcluster/protocol/internal'
+import type { LogFile, LogFiles } from './log-files.ts'
 
 const WINDOW_BYTES = 4 * 1024 * 1024
 /** No record is longer: Apache's greatest configured messages stay far below. Keeps a damaged length from costing a GiB of memory. */
@@ -106,9 +106,7 @@ export class LogScanner {
   async #window(file: LogFile, position: number, length: number): Promise<{ buffer: Buffer; length: number }> {
     if (this.#buffer.length < length) this.#buffer = Buffer.allocUnsafeSlow(length)
     const buffer = this.#buffer
-    const read = await this.#files.use(file, handle =>
-      handle.read(buffer.subarray(0, length), position - file.start),
-    )
+    const read = await this.#files.use(file, handle => handle.read(buffer.subarray(0, length), position - file.start))
     return { buffer, length: read }
   }
 
@@ -119,7 +117,11 @@ export class LogScanner {
       if (file === undefined) return limit
       const fileEnd = file.start + this.#files.fileSizeBytes
       const { buffer, length } = await this.#window(file, from, Math.min(WINDOW_BYTES, fileEnd - from))
-      for (let hit = buffer.indexOf(MAGIC_PREFIX); hit >= 0 && hit < length; hit = buffer.indexOf(MAGIC_PREFIX, hit + 1)) {
+      for (
+        let hit = buffer.indexOf(MAGIC_PREFIX);
+        hit >= 0 && hit < length;
+        hit = buffer.indexOf(MAGIC_PREFIX, hit + 1)
+      ) {
         const at = hit - 4
         if (at < 0 || at + MIN_RECORD_SIZE > length) continue
         if (from + at >= limit) return limit
@@ -152,7 +154,8 @@ export class LogScanner {
       const { buffer, length } = await this.#window(file, position, wanted)
       const check = checkRecord(buffer, 0, length, false)
       if (check.kind !== 'bad') return check
-      if (check.needs === undefined || check.needs <= wanted || check.needs > Math.min(left, MAX_RECORD_BYTES)) return undefined
+      if (check.needs === undefined || check.needs <= wanted || check.needs > Math.min(left, MAX_RECORD_BYTES))
+        return undefined
       wanted = check.needs
     }
   }

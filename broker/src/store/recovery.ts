@@ -1,3 +1,4 @@
+import { type CheckedRecord, isQueued, javaHashUtf8, PropertyFinder, sysFlag } from '@rocketcluster/protocol/internal'
 import type { World } from '@rocketcluster/world'
 import { Checkpoint, type Vouched } from './checkpoint.ts'
 import type { StoreConfig } from './config.ts'
@@ -5,7 +6,6 @@ import { ConsumeQueues } from './consume-queues.ts'
 import { IndexService } from './index-service.ts'
 import type { LogFiles } from './log-files.ts'
 import { LogScanner } from './log-scanner.ts'
-import { type CheckedRecord, isQueued, javaHashUtf8, PropertyFinder, sysFlag } from '@rocketcluster/protocol/internal'
 
 /** Apache takes three seconds off its timestamps (StoreCheckpoint.java#getMinTimestamp). */
 const CHECKPOINT_SLACK_MS = 3000

@@ -40,7 +40,8 @@ export function filesToDelete(files: readonly FileAge[], state: RetentionState, 
   if (!tooFull && !forcibly && !state.manual && !config.deleteWhen.includes(state.hour)) return 0
   const most = Math.min(files.length, config.deleteFileBatchMax)
   let count = 0
-  while (count < most && (forcibly || files[count]!.modifiedMs + config.fileReservedTime * HOUR_MS <= state.nowMs)) count++
+  while (count < most && (forcibly || files[count]!.modifiedMs + config.fileReservedTime * HOUR_MS <= state.nowMs))
+    count++
   return count
 }
 

@@ -66,7 +66,9 @@ class Load {
       const topic = `topic${random.int(topics)}`
       const queueId = random.int(2)
       const count = random.next() < 0.2 ? 1 + random.int(4) : 1
-      const messages = Array.from({ length: count }, () => message(topic, queueId, `${this.attempts++}`, random.int(900)))
+      const messages = Array.from({ length: count }, () =>
+        message(topic, queueId, `${this.attempts++}`, random.int(900)),
+      )
       try {
         const appended = count === 1 ? [store.append(messages[0]!)] : store.appendBatch(messages)
         const last = appended.at(-1)!
@@ -185,7 +187,10 @@ function checkAcked(load: Load, all: Dump): void {
 function checkOrder(all: Dump): void {
   for (const [queue, entries] of Object.entries(all)) {
     for (let i = 1; i < entries.length; i++) {
-      expect({ queue, queueOffset: entries[i]!.queueOffset }).toEqual({ queue, queueOffset: entries[i - 1]!.queueOffset + 1 })
+      expect({ queue, queueOffset: entries[i]!.queueOffset }).toEqual({
+        queue,
+        queueOffset: entries[i - 1]!.queueOffset + 1,
+      })
       expect(entries[i]!.physicalOffset).toBeGreaterThan(entries[i - 1]!.physicalOffset)
     }
     const ids = entries.map(({ id }) => id)
@@ -228,7 +233,8 @@ async function crashes(world: TestWorld, settings: StoreConfig, how: 'kill' | 'p
     for (const [place, entries] of Object.entries(await world.run(dump(store)))) {
       const [topic, queueId] = place.split('/') as [string, string]
       for (const { queueOffset, id } of entries)
-        if (how === 'kill' || settings.flushDiskType === 'SYNC_FLUSH') load.note(topic, Number(queueId), queueOffset, id)
+        if (how === 'kill' || settings.flushDiskType === 'SYNC_FLUSH')
+          load.note(topic, Number(queueId), queueOffset, id)
     }
     load.start(store, 1 + world.random.int(5), 1 + world.random.int(3))
     for (let left = world.random.int(600); left > 0; left--) await world.step()

@@ -1,14 +1,21 @@
+import {
+  getInt,
+  isQueued,
+  MIN_RECORD_SIZE,
+  ResponseError,
+  recordStoreTimestamp,
+  sysFlag,
+} from '@rocketcluster/protocol/internal'
 import type { DiskLock, Timer, World } from '@rocketcluster/world'
-import { Checkpoint } from './checkpoint.ts'
+import type { Checkpoint } from './checkpoint.ts'
 import { ColdBlocks } from './cold-blocks.ts'
 import type { Put } from './commit-group.ts'
 import { CommitLog, type CommitLogOwner } from './commit-log.ts'
 import type { StoreConfig } from './config.ts'
-import { ConsumeQueues } from './consume-queues.ts'
+import type { ConsumeQueues } from './consume-queues.ts'
 import { isRecordAt, MessageReader } from './get-message.ts'
-import { IndexService } from './index-service.ts'
+import type { IndexService } from './index-service.ts'
 import { LogFiles } from './log-files.ts'
-import { getInt, isQueued, MIN_RECORD_SIZE, ResponseError, recordStoreTimestamp, sysFlag } from '@rocketcluster/protocol/internal'
 import { indexedTo, recover } from './recovery.ts'
 import { Retention } from './retention.ts'
 import { StoreStats } from './stats.ts'
@@ -182,7 +189,8 @@ export class Store {
             'SERVICE_NOT_AVAILABLE',
             `service not available now. It may be caused by one of the following reasons: ${first}`,
           )
-    if (was === undefined && first !== undefined && who !== 'closing') this.#world.log.warn({ reason: first }, 'the store takes no messages')
+    if (was === undefined && first !== undefined && who !== 'closing')
+      this.#world.log.warn({ reason: first }, 'the store takes no messages')
     if (was !== undefined && first === undefined) this.#world.log.info({}, 'the store takes messages again')
   }
 
@@ -258,7 +266,8 @@ export class Store {
   /** A copy of the record at `physicalOffset`; undefined when no readable record begins there. Rejects as `getMessage`. */
   async readRecord(physicalOffset: number): Promise<Buffer | undefined> {
     if (!Number.isSafeInteger(physicalOffset)) return undefined
-    if (physicalOffset < this.minPhysicalOffset || physicalOffset + MIN_RECORD_SIZE > this.#log.readable) return undefined
+    if (physicalOffset < this.minPhysicalOffset || physicalOffset + MIN_RECORD_SIZE > this.#log.readable)
+      return undefined
     const slab = this.#log.tail.find(physicalOffset)
     if (slab !== undefined) return wholeRecord(slab.buffer, physicalOffset - slab.start, slab.used, physicalOffset)
     try {
@@ -290,7 +299,12 @@ export class Store {
    * LOWER: the first message stored at or after the time; when all are older, `maxOffset`.
    * UPPER: the last message stored at or before it; when all are younger, 0 (ConsumeQueue.java#binarySearchInQueueByTime).
    */
-  async offsetByTime(topic: string, queueId: number, timestampMs: number, boundary: 'LOWER' | 'UPPER'): Promise<number> {
+  async offsetByTime(
+    topic: string,
+    queueId: number,
+    timestampMs: number,
+    boundary: 'LOWER' | 'UPPER',
+  ): Promise<number> {
     const min = this.minOffset(topic, queueId)
     const max = this.maxOffset(topic, queueId)
     // The first offset whose message is younger: at the time itself already for LOWER, behind it for UPPER.
@@ -313,7 +327,8 @@ export class Store {
     if (queueOffset < this.minOffset(topic, queueId) || queueOffset >= this.maxOffset(topic, queueId)) return -1
     const found = await this.getMessage({ topic, queueId, queueOffset, maxCount: 1 })
     try {
-      const record = found.status === 'FOUND' && found.nextBeginOffset === queueOffset + 1 ? found.records[0] : undefined
+      const record =
+        found.status === 'FOUND' && found.nextBeginOffset === queueOffset + 1 ? found.records[0] : undefined
       return record === undefined ? -1 : recordStoreTimestamp(record, 0)
     } finally {
       found.release()
@@ -321,13 +336,7 @@ export class Store {
   }
 
   /** Offsets of messages that may have the key: hashes collide, so look at the messages. Empty without an index. */
-  async queryIndex(
-    topic: string,
-    key: string,
-    maxCount: number,
-    beginMs: number,
-    endMs: number,
-  ): Promise<QueryResult> {
+  async queryIndex(topic: string, key: string, maxCount: number, beginMs: number, endMs: number): Promise<QueryResult> {
     if (this.#index === undefined)
       return { physicalOffsets: [], indexLastUpdateTimestamp: 0, indexLastUpdatePhysicalOffset: 0 }
     return this.#index.query(topic, key, maxCount, beginMs, endMs)
@@ -496,4 +505,3 @@ function wholeRecord(buffer: Buffer, at: number, end: number, physicalOffset: nu
   if (size < MIN_RECORD_SIZE || at + size > end || !isRecordAt(buffer, at, physicalOffset, size)) return undefined
   return Buffer.from(buffer.subarray(at, at + size))
 }
-

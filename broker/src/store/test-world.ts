@@ -174,7 +174,8 @@ export class TestWorld implements World {
     for (let from = 0; from < change.bytes.length; ) {
       const position = change.position + from
       const to = Math.min(change.bytes.length, from + SECTOR - (position % SECTOR))
-      if (this.random.next() < 0.5) content = applied(content, { kind: 'write', position, bytes: change.bytes.subarray(from, to) })
+      if (this.random.next() < 0.5)
+        content = applied(content, { kind: 'write', position, bytes: change.bytes.subarray(from, to) })
       from = to
     }
     return content
@@ -253,74 +254,74 @@ export class TestWorld implements World {
   }
 
   #makeDisk(): Disk {
-    const world = this
     const parent = (path: string) => path.slice(0, path.lastIndexOf('/')) || '/'
     return {
       open: (path: string, mode: OpenMode) =>
-        world.#io(() => {
-          let inode = world.files.get(path)
+        this.#io(() => {
+          let inode = this.files.get(path)
           if (inode === undefined) {
             if (mode === 'read' || mode === 'readWrite') throw new DiskError('ENOENT', path, 'opening')
-            if (!world.#directories.has(parent(path))) throw new DiskError('ENOENT', path, 'creating')
+            if (!this.#directories.has(parent(path))) throw new DiskError('ENOENT', path, 'creating')
             inode = new Inode()
-            inode.modifiedMs = world.now
-            world.files.set(path, inode)
+            inode.modifiedMs = this.now
+            this.files.set(path, inode)
           } else if (mode === 'createNew') throw new DiskError('EEXIST', path, 'creating')
-          return world.#file(path, inode)
+          return this.#file(path, inode)
         }),
       readFile: path =>
-        world.#io(() => {
-          const inode = world.files.get(path)
+        this.#io(() => {
+          const inode = this.files.get(path)
           if (inode === undefined) throw new DiskError('ENOENT', path, 'reading')
           return Buffer.from(inode.content)
         }),
       stat: path =>
-        world.#io((): FileStat | undefined => {
-          const inode = world.files.get(path)
+        this.#io((): FileStat | undefined => {
+          const inode = this.files.get(path)
           if (inode !== undefined)
             return { kind: 'file', sizeBytes: inode.content.length, modifiedMs: inode.modifiedMs }
-          return world.#directories.has(path) ? { kind: 'directory', sizeBytes: 0, modifiedMs: 0 } : undefined
+          return this.#directories.has(path) ? { kind: 'directory', sizeBytes: 0, modifiedMs: 0 } : undefined
         }),
       list: path =>
-        world.#io(() => {
-          if (!world.#directories.has(path)) throw new DiskError('ENOENT', path, 'listing')
+        this.#io(() => {
+          if (!this.#directories.has(path)) throw new DiskError('ENOENT', path, 'listing')
           const found: DirectoryEntry[] = []
-          for (const name of world.files.keys())
+          for (const name of this.files.keys())
             if (parent(name) === path) found.push({ name: name.slice(path.length + 1), kind: 'file' })
-          for (const name of world.#directories)
-            if (name !== '/' && parent(name) === path) found.push({ name: name.slice(path.length + 1), kind: 'directory' })
+          for (const name of this.#directories)
+            if (name !== '/' && parent(name) === path)
+              found.push({ name: name.slice(path.length + 1), kind: 'directory' })
           return found.sort((a, b) => (a.name < b.name ? -1 : 1))
         }),
       makeDirectory: path =>
-        world.#io(() => {
-          for (let at = path; at !== '/'; at = parent(at)) world.#directories.add(at)
+        this.#io(() => {
+          for (let at = path; at !== '/'; at = parent(at)) this.#directories.add(at)
         }),
       rename: (from, to) =>
-        world.#io(() => {
-          const inode = world.files.get(from)
+        this.#io(() => {
+          const inode = this.files.get(from)
           if (inode === undefined) throw new DiskError('ENOENT', from, 'renaming')
-          world.files.delete(from)
-          world.files.set(to, inode)
+          this.files.delete(from)
+          this.files.set(to, inode)
         }),
-      remove: path => world.#io(() => void world.files.delete(path)),
+      remove: path => this.#io(() => void this.files.delete(path)),
       removeTree: path =>
-        world.#io(() => {
-          for (const name of [...world.files.keys()]) if (name.startsWith(`${path}/`)) world.files.delete(name)
-          for (const name of [...world.#directories])
-            if (name === path || name.startsWith(`${path}/`)) world.#directories.delete(name)
+        this.#io(() => {
+          for (const name of [...this.files.keys()]) if (name.startsWith(`${path}/`)) this.files.delete(name)
+          for (const name of [...this.#directories])
+            if (name === path || name.startsWith(`${path}/`)) this.#directories.delete(name)
         }),
       syncDirectory: path =>
-        world.#io(() => {
-          for (const [name, inode] of world.files) if (parent(name) === path) world.#durableNames.set(name, inode)
-          for (const name of [...world.#durableNames.keys()])
-            if (parent(name) === path && !world.files.has(name)) world.#durableNames.delete(name)
+        this.#io(() => {
+          for (const [name, inode] of this.files) if (parent(name) === path) this.#durableNames.set(name, inode)
+          for (const name of [...this.#durableNames.keys()])
+            if (parent(name) === path && !this.files.has(name)) this.#durableNames.delete(name)
         }),
-      space: () => world.#io(() => ({ ...world.space })),
+      space: () => this.#io(() => ({ ...this.space })),
       lock: path =>
-        world.#io((): DiskLock => {
-          if (world.#locks.has(path)) throw new DiskError('LOCKED', path, 'locking')
-          world.#locks.add(path)
-          return { release: async () => void world.#locks.delete(path) }
+        this.#io((): DiskLock => {
+          if (this.#locks.has(path)) throw new DiskError('LOCKED', path, 'locking')
+          this.#locks.add(path)
+          return { release: async () => void this.#locks.delete(path) }
         }),
     }
   }

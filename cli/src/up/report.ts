@@ -1,7 +1,8 @@
+import { join } from 'node:path'
 import type { RenderedProcess } from '@rocketcluster/config'
 import type { RocketCluster } from '@rocketcluster/crds'
 import type { Terminal } from '../command.ts'
-import type { RunningCluster } from './data-directory.ts'
+import { DEFAULT_DATA_ROOT, type RunningCluster } from './data-directory.ts'
 import type { SupervisorEvent } from './supervisor.ts'
 
 /** What `up` says while it works. */
@@ -67,13 +68,15 @@ export function textReport(terminal: Terminal): Report {
           `  ${name.padEnd(width)}  ${address.padEnd(21)}  pid ${String(pid).padEnd(7)}  ${metrics}\n`,
       )
       const names = cluster.nameServers.join(';')
+      // The other commands look below the current directory by themselves.
+      const where = directory === join(DEFAULT_DATA_ROOT, cluster.cluster) ? '' : ` --data ${directory}`
       say(
         `Ready in ${(tookMs / 1000).toFixed(1)} s.\n\n${rows.join('')}\n` +
           `RocketMQ clients connect to the name server${cluster.nameServers.length > 1 ? 's' : ''} ${names}\n\n` +
           'Try, in another terminal:\n' +
-          '  npx rocketcluster produce --topic hello --message "first message"\n' +
-          '  npx rocketcluster consume --topic hello\n' +
-          '  npx rocketcluster topics\n' +
+          `  npx rocketcluster produce --topic hello --message "first message"${where}\n` +
+          `  npx rocketcluster consume --topic hello${where}\n` +
+          `  npx rocketcluster topics${where}\n` +
           '  npx rocketcluster status\n\n' +
           `Messages are in ${directory}, logs in ${directory}/logs. Ctrl-C stops the cluster and keeps the messages.\n`,
       )

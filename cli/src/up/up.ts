@@ -239,7 +239,7 @@ async function runCluster(
       directory.announce(now)
       report.ready(now, {
         tookMs: performance.now() - startedMs,
-        directory: relative(process.cwd(), directory.path) || '.',
+        directory: shortPath(directory.path),
       })
       await stopped(stop, () => report.tick(supervisor.running, processes.length))
     }
@@ -290,6 +290,12 @@ function running(
       dataDir: placement.directory,
     })),
   }
+}
+
+/** As a user here would type it. */
+function shortPath(path: string): string {
+  const below = relative(process.cwd(), path)
+  return below === '' || below.startsWith('..') ? path : below
 }
 
 function portIsFree(port: number): Promise<boolean> {
