@@ -5,7 +5,7 @@ import type { BrokerServices } from './services.ts'
 
 /** Java's String.valueOf(boolean) and numbers: every value of the table is text. */
 const text = (values: Record<string, string | number | boolean>) =>
-  Object.fromEntries(Object.entries(values).map(([key, value]) => [key, String(value)]))
+  new Map(Object.entries(values).map(([key, value]) => [key, String(value)]))
 
 const rates = (perSecond: readonly number[]) => perSecond.map(rate => rate.toFixed(6).replace(/0+$/, '0')).join(' ')
 
@@ -14,7 +14,7 @@ const rates = (perSecond: readonly number[]) => perSecond.map(rate => rate.toFix
  * StoreStatsService.java#getRuntimeInfo). Keys of thread pools say how many requests wait: one event loop has no
  * queues, so the sends that wait for the disk stand for the send queue and the others are empty.
  */
-export async function runtimeInfo(services: BrokerServices): Promise<Record<string, string>> {
+export async function runtimeInfo(services: BrokerServices): Promise<Map<string, string>> {
   const { world, config, store, sends, brokerStart, throughput } = services
   const space = await world.disk.space(config.storePathRootDir)
   const used = (space.totalBytes - space.freeBytes) / space.totalBytes

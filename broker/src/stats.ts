@@ -73,12 +73,12 @@ export class BrokerStats {
     counted.bytes += result.sizeBytes
   }
 
-  answered(code: number, status: number, latencyMs: number, oneWay: boolean, longPolling: boolean): void {
+  answered(code: number, status: number, latencyMs: number, oneWay: boolean, longPolling: boolean, times = 1): void {
     const key = `${code} ${status} ${oneWay} ${longPolling}`
     let counted = this.rpc.get(key)
     if (!counted)
       this.rpc.set(key, (counted = { code, status, oneWay, longPolling, latency: new Buckets(RPC_LATENCY_BUCKETS) }))
-    counted.latency.observe(latencyMs)
+    counted.latency.observe(latencyMs, times)
   }
 
   /** A topic that is gone must not stay in the scrape for ever. */

@@ -1,4 +1,12 @@
-import { type ConsumerData, heartBeat, type ProducerData, unregisterClient } from '@rocketcluster/protocol'
+import {
+  type ConsumerData,
+  heartBeat,
+  type MessageQueue,
+  notifyConsumerIdsChanged,
+  type ProducerData,
+  resetConsumerClientOffset,
+  unregisterClient,
+} from '@rocketcluster/protocol'
 import { RemotingClient, type RemotingClientOptions, type RemotingHooks } from '@rocketcluster/remoting'
 import type { Log, Timer, TlsClientOptions, World } from '@rocketcluster/world'
 import { ClientError } from './client-error.ts'
@@ -29,6 +37,12 @@ export interface Member {
   readonly consumer?: ConsumerData
 }
 
+/** What brokers tell clients unasked. */
+export interface Notifications {
+  idsChanged(consumerGroup: string): void
+  reset(consumerGroup: string, offsets: ReadonlyMap<MessageQueue, number>): void
+}
+
 /**
  * What producers, consumers and administration have in common: connections, routes, heartbeats (MQClientInstance.java). Several
  * of them may share one.
@@ -45,6 +59,7 @@ export class ClientInstance {
   readonly #members = new Map<object, () => Member>()
   /** Brokers that have been sent a heartbeat since the members last changed. */
   readonly #greeted = new Set<string>()
+  readonly #notified = new Map<object, Notifications>()
   #timer: Timer | undefined
   #closed = false
 
@@ -70,8 +85,15 @@ export class ClientInstance {
       timeoutMs: this.timeoutMs,
       refreshMs: options.routeRefreshMs ?? 30_000,
     })
-    // A broker forgets a client with its connection: greet it anew before it is needed.
+    // A broker forgets a client with its connection, and a new route may show new brokers.
     this.remoting.onClose(address => this.#greeted.delete(address))
+    this.routes.onChange(() => void this.heartbeat())
+    this.remoting.handle(notifyConsumerIdsChanged, ({ consumerGroup }) => {
+      for (const listener of this.#notified.values()) listener.idsChanged(consumerGroup)
+    })
+    this.remoting.handle(resetConsumerClientOffset, ({ group }, { body }) => {
+      for (const listener of this.#notified.values()) listener.reset(group, body.offsetTable)
+    })
   }
 
   /** Who a heartbeat speaks of. Starts the timers with the first one. */
@@ -86,6 +108,14 @@ export class ClientInstance {
     }, this.#heartbeatMs)
   }
 
+  onNotification(key: object, listener: Notifications): void {
+    this.#notified.set(key, listener)
+  }
+
+  offNotification(key: object): void {
+    this.#notified.delete(key)
+  }
+
   /** Leaves all brokers, now rather than by silence. */
   async leave(key: object): Promise<void> {
     const member = this.#members.get(key)?.()
@@ -98,7 +128,9 @@ export class ClientInstance {
     }
     const addresses = this.routes.brokerAddresses().filter(({ address }) => this.remoting.connection(address))
     await Promise.allSettled(
-      addresses.map(({ address }) => this.remoting.invoke(address, unregisterClient, header, { timeoutMs: this.timeoutMs })),
+      addresses.map(({ address }) =>
+        this.remoting.invoke(address, unregisterClient, header, { timeoutMs: this.timeoutMs }),
+      ),
     )
   }
 
@@ -108,7 +140,13 @@ export class ClientInstance {
     const producerDataSet = members.flatMap(({ producer }) => producer ?? [])
     const consumerDataSet = members.flatMap(({ consumer }) => consumer ?? [])
     if (members.length === 0) return
-    const body = { clientID: this.clientId, producerDataSet, consumerDataSet, heartbeatFingerprint: 0, withoutSub: false }
+    const body = {
+      clientID: this.clientId,
+      producerDataSet,
+      consumerDataSet,
+      heartbeatFingerprint: 0,
+      withoutSub: false,
+    }
     const due = this.routes
       .brokerAddresses()
       .filter(({ brokerId, address }) => (brokerId === 0 || consumerDataSet.length > 0) && !this.#greeted.has(address))
@@ -135,6 +173,7 @@ export class ClientInstance {
 
 /** Splits RocketMQ's `host:port;host:port`. */
 export function nameServerList(nameServers: string | readonly string[]): string[] {
-  return (typeof nameServers === 'string' ? nameServers.split(/[;,]/) : [...nameServers]).map(name => name.trim()).filter(name => name !== '')
+  return (typeof nameServers === 'string' ? nameServers.split(/[;,]/) : [...nameServers])
+    .map(name => name.trim())
+    .filter(name => name !== '')
 }
-

@@ -48,11 +48,13 @@ export const defaultEncodeOptions: EncodeOptions = {
 /** Throws FieldError naming what is wrong (Validators.java#checkMessage). */
 export function checkMessage({ topic, body, delayTimeLevel }: Message, maxMessageSize: number): Uint8Array {
   validateTopic(topic)
-  if (notAllowedSendTopics.has(topic)) throw new FieldError('topic', `${topic} is one of RocketMQ's own and cannot be sent to`)
+  if (notAllowedSendTopics.has(topic))
+    throw new FieldError('topic', `${topic} is one of RocketMQ's own and cannot be sent to`)
   const bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : body
   if (!(bytes instanceof Uint8Array)) throw new FieldError('body', 'is neither bytes nor text')
   if (bytes.length === 0) throw new FieldError('body', 'is empty')
-  if (bytes.length > maxMessageSize) throw new FieldError('body', `of ${bytes.length} bytes exceeds maxMessageSize ${maxMessageSize}`)
+  if (bytes.length > maxMessageSize)
+    throw new FieldError('body', `of ${bytes.length} bytes exceeds maxMessageSize ${maxMessageSize}`)
   if (delayTimeLevel !== undefined && !(Number.isInteger(delayTimeLevel) && delayTimeLevel >= 0))
     throw new FieldError('delayTimeLevel', `${delayTimeLevel} is not 0 or a level from 1`)
   return bytes
@@ -83,5 +85,7 @@ export function encodeBody(body: Uint8Array, options: EncodeOptions): { body: Ui
   const { compressOverBytes, compressionType, compressionLevel } = options
   if (body.length <= compressOverBytes) return { body, sysFlag: 0 }
   const compressed = compress(compressionType, body, compressionLevel)
-  return compressed.length < body.length ? { body: compressed, sysFlag: withCompression(0, compressionType) } : { body, sysFlag: 0 }
+  return compressed.length < body.length
+    ? { body: compressed, sysFlag: withCompression(0, compressionType) }
+    : { body, sysFlag: 0 }
 }

@@ -108,7 +108,9 @@ export class Producer {
     this.#timeoutMs = options.sendMsgTimeout ?? 3000
     this.#attempts = 1 + (options.retryTimesWhenSendFailed ?? 2)
     this.#defaultTopicQueueNums = options.defaultTopicQueueNums ?? 4
-    this.#faults = options.sendLatencyFaultEnable ? new LatencyFaultTolerance(() => world.clock.monotonicMs()) : undefined
+    this.#faults = options.sendLatencyFaultEnable
+      ? new LatencyFaultTolerance(() => world.clock.monotonicMs())
+      : undefined
     this.#uniqKeys = new UniqKeyGenerator({
       clock: world.clock,
       ip: parseAddress(this.client.clientIp) ?? Buffer.from([127, 0, 0, 1]),
@@ -196,7 +198,8 @@ export class Producer {
     if (isRetryTopic(topic)) throw new FieldError('topic', `${topic}: a retry topic takes no batch`)
     const ids: string[] = []
     const items = messages.map((message, i) => {
-      if (message.topic !== topic) throw new FieldError(`messages[${i}].topic`, `${message.topic} is not the batch's topic ${topic}`)
+      if (message.topic !== topic)
+        throw new FieldError(`messages[${i}].topic`, `${message.topic} is not the batch's topic ${topic}`)
       if (message.delayTimeLevel || message.deliverTimeMs !== undefined)
         throw new FieldError(`messages[${i}]`, 'a delayed message cannot be part of a batch')
       const body = checkMessage(message, this.#encode.maxMessageSize)
@@ -206,7 +209,10 @@ export class Producer {
     })
     const body = encodeBatch(items)
     if (body.length > this.#encode.maxMessageSize)
-      throw new FieldError('messages', `make a batch of ${body.length} bytes, which exceeds maxMessageSize ${this.#encode.maxMessageSize}`)
+      throw new FieldError(
+        'messages',
+        `make a batch of ${body.length} bytes, which exceeds maxMessageSize ${this.#encode.maxMessageSize}`,
+      )
     const properties = encodeMessageProperties(messageProperties({ topic, body }, this.#uniqKeys.next()))
     return { topic, body, sysFlag: 0, flag: 0, properties, msgId: ids.join(','), batch: true }
   }
@@ -236,12 +242,21 @@ export class Producer {
     }
     const last = failures.at(-1) as Error
     if (failures.length === 1) throw last
-    throw new ClientError('SEND_FAILED', `message ${outgoing.msgId} could not be sent in ${failures.length} attempts: ${last.message}`, {
-      cause: last,
-    })
+    throw new ClientError(
+      'SEND_FAILED',
+      `message ${outgoing.msgId} could not be sent in ${failures.length} attempts: ${last.message}`,
+      {
+        cause: last,
+      },
+    )
   }
 
-  async #sendTo(queue: MessageQueue, outgoing: Outgoing, timeoutMs: number, signal: AbortSignal | undefined): Promise<SendResult> {
+  async #sendTo(
+    queue: MessageQueue,
+    outgoing: Outgoing,
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<SendResult> {
     const address = await this.#address(queue)
     const declaration = outgoing.batch ? sendBatchMessage : sendMessageV2
     const reply = await this.client.remoting.invoke(address, declaration, this.#header(outgoing, queue), {
@@ -281,7 +296,8 @@ export class Producer {
   /** The next queue by turns: not on the broker that just failed, and not on one that is to be left alone, if there is another. */
   #select(topic: string, route: TopicRoute, avoid: string | undefined): MessageQueue {
     const queues = route.writeQueues
-    if (queues.length === 0) throw new ClientError('NO_WRITABLE_QUEUE', `topic ${topic} has no queue that can be written to`)
+    if (queues.length === 0)
+      throw new ClientError('NO_WRITABLE_QUEUE', `topic ${topic} has no queue that can be written to`)
     const turn = this.#turns.get(topic) ?? this.#world.random.int(queues.length)
     this.#turns.set(topic, turn + 1)
     const faults = this.#faults
@@ -293,7 +309,9 @@ export class Producer {
       other ??= queue
     }
     if (faults && other) {
-      const best = faults.leastBad([...new Set(queues.map(({ brokerName }) => brokerName))].filter(name => name !== avoid))
+      const best = faults.leastBad(
+        [...new Set(queues.map(({ brokerName }) => brokerName))].filter(name => name !== avoid),
+      )
       return queues.find(({ brokerName }) => brokerName === best) ?? other
     }
     return other ?? queues[turn % queues.length]!
@@ -311,9 +329,7 @@ export class Producer {
 
   async #route(topic: string): Promise<TopicRoute> {
     this.#checkRunning()
-    const route = await this.client.routes.route(topic, { inherit: true })
-    void this.client.heartbeat()
-    return route
+    return this.client.routes.route(topic, { inherit: true })
   }
 
   async #refresh(topic: string): Promise<void> {

@@ -2,11 +2,11 @@ import {
   AUTO_CREATE_TOPIC_KEY_TOPIC,
   type BrokerData,
   getRouteinfoByTopic,
+  type HeaderOf,
   isRetryTopic,
+  type ReplyOf,
   type RequestDeclaration,
   ResponseError,
-  type HeaderOf,
-  type ReplyOf,
   type TopicRouteData,
 } from '@rocketcluster/protocol'
 import { type InvokeOptions, type RemotingClient, TransportError } from '@rocketcluster/remoting'
@@ -54,7 +54,8 @@ export class RouteTable {
   constructor(options: RouteTableOptions) {
     this.#options = options
     this.#nameServers = options.nameServers
-    if (options.nameServers.length === 0) throw new ClientError('NO_NAME_SERVER', 'nameServers is empty: at least one host:port is needed')
+    if (options.nameServers.length === 0)
+      throw new ClientError('NO_NAME_SERVER', 'nameServers is empty: at least one host:port is needed')
   }
 
   get nameServers(): readonly string[] {
@@ -221,7 +222,9 @@ export function topicRoute(topic: string, data: TopicRouteData, inherited = fals
 }
 
 function signature({ data, inherited }: TopicRoute): string {
-  const brokers = data.brokerDatas.map(({ brokerName, brokerAddrs }) => [brokerName, ...[...brokerAddrs].sort()].join()).sort()
+  const brokers = data.brokerDatas
+    .map(({ brokerName, brokerAddrs }) => [brokerName, ...[...brokerAddrs].sort()].join())
+    .sort()
   const queues = data.queueDatas.map(queue => JSON.stringify(queue)).sort()
   return [inherited, data.orderTopicConf, ...brokers, ...queues].join('\n')
 }

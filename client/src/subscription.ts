@@ -20,7 +20,8 @@ function tagsOf(expression: string): string[] {
     .split('||')
     .map(tag => tag.trim())
     .filter(tag => tag !== '')
-  if (tags.length === 0) throw new FieldError('expression', `${JSON.stringify(expression)} names no tag; "*" stands for all`)
+  if (tags.length === 0)
+    throw new FieldError('expression', `${JSON.stringify(expression)} names no tag; "*" stands for all`)
   return [...new Set(tags)]
 }
 

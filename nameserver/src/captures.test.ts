@@ -7,7 +7,10 @@ afterEach(cleanUp)
 
 // What Apache RocketMQ 5.5.0 sent and answered, recorded on the wire.
 
-function captured(name: string): { header: { code: number; version: number; extFields?: Record<string, string> }; body: Buffer } {
+function captured(name: string): {
+  header: { code: number; version: number; extFields?: Record<string, string> }
+  body: Buffer
+} {
   const frame = readFileSync(new URL(`../../protocol/captures/apache-5.5.0-${name}.bin`, import.meta.url))
   const headerEnd = 8 + (frame.readInt32BE(4) & 0xffffff)
   return { header: JSON.parse(frame.toString('utf8', 8, headerEnd)), body: frame.subarray(headerEnd) }
@@ -21,7 +24,10 @@ function request(name: string): [code: number, request: RawRequest] {
 test("what Apache's broker registers is answered to Apache's clients as Apache's name server does, byte for byte", async () => {
   const client = await connectTo(await startNameserver())
   const registered = await client.ask(...request('register-broker'))
-  expect(registered).toMatchObject({ code: captured('register-broker-response').header.code, body: captured('register-broker-response').body })
+  expect(registered).toMatchObject({
+    code: captured('register-broker-response').header.code,
+    body: captured('register-broker-response').body,
+  })
   expect(registered.remark).toBeUndefined()
 
   // The topic that the recorded routes are of was created after the broker had registered.

@@ -145,6 +145,30 @@ test('metrics count brokers, topics, connections and requests', async () => {
   )
 })
 
+test('stops at once however many quiet connections there are, and frees its port', async () => {
+  const nameserver = await startNameserver({ shutdownWaitTimeSeconds: 5 })
+  const clients = await Promise.all(Array.from({ length: 20 }, () => connectTo(nameserver)))
+  await clients[0]!.ask(103, registration())
+  const from = Date.now()
+  await nameserver.stop()
+  expect(Date.now() - from).toBeLessThan(1000)
+  await Promise.all(clients.map(client => client.closed()))
+  const next = await startNameserver({ listenPort: nameserver.port })
+  expect(await routeCode(await connectTo(next))).toBe(17)
+})
+
+test('bytes that are no frame cost their sender the connection, and nobody else', async () => {
+  const nameserver = await startNameserver()
+  const [good, client] = [await connectTo(nameserver), await connectTo(nameserver)]
+  await good.ask(103, registration())
+  for (const bytes of [[0xff, 0xff, 0xff, 0xff], [0x7f, 0xff, 0xff, 0xff], [0, 0, 0, 0], [0, 0, 0, 8, 0, 0xff, 0xff, 0xff, 1, 2, 3, 4]]) {
+    const bad = await connectTo(nameserver)
+    bad.write(Buffer.from(bytes))
+    await bad.closed()
+  }
+  expect(await routeCode(client)).toBe(0)
+})
+
 test('our own client reads its answers', async () => {
   const nameserver = await startNameserver()
   await (await connectTo(nameserver)).ask(103, registration())

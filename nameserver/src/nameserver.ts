@@ -28,11 +28,12 @@ export class Nameserver {
   readonly #world: World
   readonly #routes: RouteRegistry
   readonly #configuration: Configuration
-  readonly #server: RemotingServer
+  readonly #server: RemotingServer<typeof nameserverRequests, NameserverServices>
   readonly #client: RemotingClient
   readonly #readiness: Readiness
   #listener: Listener | undefined
   #scan: Timer | undefined
+  #stopping = false
 
   private constructor(world: World, { config, tls, onConfigChange }: NameserverOptions, kvConfig: KvConfig) {
     const { clock } = world
@@ -74,7 +75,7 @@ export class Nameserver {
       limits: { highWaterBytes: config.writeBufferHighWaterMark },
       onClose: connection => this.#channelClosed(connection),
       onRequest: record => this.#observe(record),
-    }) as unknown as RemotingServer
+    })
   }
 
   /**
@@ -109,15 +110,23 @@ export class Nameserver {
     return this.#readiness.waitingFor(isRegistered, this.#world.clock.monotonicMs())
   }
 
-  /** Answers what has been asked, tells clients to go elsewhere, and closes. */
+  /**
+   * Answers what has been asked and closes. A connection that is quiet is closed at once: its client asks another name
+   * server, or the next one at this address, and has lost nothing.
+   */
   async stop(): Promise<void> {
+    this.#stopping = true
     this.#scan?.cancel()
     const { enableShutdownGracefully, shutdownWaitTimeSeconds } = this.#configuration.current
-    await this.#server.close({ graceMs: enableShutdownGracefully ? shutdownWaitTimeSeconds * 1000 : 0 })
+    const closed = this.#server.close({ graceMs: enableShutdownGracefully ? shutdownWaitTimeSeconds * 1000 : 0 })
+    for (const connection of [...this.#server.connections]) connection.whenIdle(() => connection.end())
+    await closed
     await this.#client.close()
   }
 
   #channelClosed(connection: ServerConnection): void {
+    // It is we who leave, not the brokers.
+    if (this.#stopping) return
     this.#removed(this.#routes.channelClosed(connection), 'channel_closed')
   }
 

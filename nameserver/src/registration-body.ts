@@ -12,6 +12,9 @@ import type { RegisteredTopic } from './registry/types.ts'
 /** What a compressed body may grow to; half a million topics fit. More would stop the event loop for seconds. */
 const MAX_CONTENT_BYTES = 64 * 1024 * 1024
 
+/** The first byte of every zlib stream that Java's Deflater makes; no JSON text begins with it. */
+const ZLIB = 0x78
+
 /** What REGISTER_BROKER's body says, in whichever of its three forms it came. */
 export interface RegistrationBody {
   readonly dataVersion: DataVersion
@@ -40,7 +43,10 @@ export function decodeRegistration(
     const { dataVersion, topicConfigTable } = topicConfigSerializeWrapper.decode(body)
     return { dataVersion, topics: topicsOf(topicConfigTable), topicQueueMappings: [] }
   }
-  const { topicConfigSerializeWrapper: wrapper, filterServerList } = compressed
+  // Apache's brokers of 5.x with compressedRegister=true compress the body and say compressed=false
+  // (BrokerOuterAPI.java#registerBrokerAll), so that their own name server cannot read it.
+  const isCompressed = compressed || body[0] === ZLIB
+  const { topicConfigSerializeWrapper: wrapper, filterServerList } = isCompressed
     ? decodeCompressedRegisterBrokerBody(body, version, MAX_CONTENT_BYTES)
     : registerBrokerBody.decode(body)
   return {

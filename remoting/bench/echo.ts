@@ -6,7 +6,7 @@
  */
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { bytesBody, encodeCommand, f, type Frame, frameBytes, request } from '@rocketcluster/protocol'
+import { bytesBody, encodeCommand, type Frame, f, frameBytes, request } from '@rocketcluster/protocol'
 import { silentLog } from '@rocketcluster/world'
 import { nodeWorld } from '@rocketcluster/world/node'
 import { RemotingServer, type ServerConnection } from '../src/index.ts'
@@ -89,7 +89,14 @@ async function load(port: number): Promise<void> {
       body: Buffer.alloc(100, 'x'),
     }),
   )
-  const answerBytes = encodeCommand({ code: 0, language: 'JAVA', version: 513, opaque: 1234567, flag: 1, extFields: {} }).length
+  const answerBytes = encodeCommand({
+    code: 0,
+    language: 'JAVA',
+    version: 513,
+    opaque: 1234567,
+    flag: 1,
+    extFields: {},
+  }).length
   let running = true
   for (let i = 0; i < Number(connections); i++) {
     const connection = await network.connect({ host: '127.0.0.1', port, timeoutMs: 1000 })

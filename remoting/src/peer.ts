@@ -87,9 +87,6 @@ export interface AnswerHead {
  * `opaque`, anything else is a request. Everything that is sent in one turn leaves in one write.
  */
 export class Peer implements OutboxTarget {
-  readonly remoteAddress: string
-  readonly localAddress: string
-  readonly encrypted: boolean
   /** Whatever the owner wants to remember about this peer (the client registry does). */
   readonly attributes: Record<string, unknown> = {}
   /** Language and version of the peer, from the last request that was decoded as a whole. */
@@ -119,9 +116,6 @@ export class Peer implements OutboxTarget {
 
   constructor(connection: Connection, group: PeerGroup<any>) {
     this.group = group
-    this.remoteAddress = connection.remoteAddress
-    this.localAddress = connection.localAddress
-    this.encrypted = connection.encrypted
     this.outbox = new Outbox(group.pool)
     this.lastSweep = group.sweep.count
     this.#connection = connection
@@ -133,6 +127,19 @@ export class Peer implements OutboxTarget {
       this.#congested = false
       this.#resume()
     }
+  }
+
+  /** `ip:port`. Behind a proxy it is known for sure only with the first request. */
+  get remoteAddress(): string {
+    return this.#connection.remoteAddress
+  }
+
+  get localAddress(): string {
+    return this.#connection.localAddress
+  }
+
+  get encrypted(): boolean {
+    return this.#connection.encrypted
   }
 
   get closed(): boolean {

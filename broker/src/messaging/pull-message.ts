@@ -139,7 +139,7 @@ function answer(
     minOffset: result.minOffset,
     maxOffset: result.maxOffset,
     body: result.records,
-    written: result.release,
+    written: () => result.release(),
   }
 }
 

@@ -21,6 +21,8 @@ const MAX_TOPIC_BYTES = 255
 /** What record may take beyond its body (MessageExtEncoder.java). */
 const MAX_OVERHEAD = 64 * 1024
 const SCHEDULE_TOPIC = 'SCHEDULE_TOPIC_XXXX'
+/** Space there must be before a log that met a full disk goes on. */
+const PROBE_BYTES = 1024 * 1024
 const NOTHING = Buffer.alloc(0)
 const PUT_OK: Promise<PutStatus> = Promise.resolve('PUT_OK')
 
@@ -298,6 +300,7 @@ export class CommitLog {
     const slab = this.tail.reserve(BLANK_SIZE, at, this.#written)
     encodeBlank(slab.buffer, slab.used, this.#fileEnd - at)
     slab.used += BLANK_SIZE
+    this.tail.seal()
     this.#appended = this.#fileEnd
     this.#fileEnd += this.files.fileSizeBytes
   }
@@ -508,23 +511,33 @@ export class CommitLog {
   }
 
   /**
-   * Tries to go on after a full disk: clears what the failed write may have left behind the end of the log, lest a later
+   * Tries to go on after a full disk, once it has space: clears what the failed write may have left behind the end of the log, lest a later
    * recovery take it for messages. Returns whether messages are taken again.
    */
   async resume(): Promise<boolean> {
     if (this.#failure === undefined) return true
     if (this.#dead) return false
-    if (this.#unclean) {
-      try {
-        await this.files.clearFrom(this.#written)
-      } catch (error) {
-        this.#world.log.warn({ error }, 'the commit log stays read-only: its end cannot be cleared')
-        return false
-      }
+    try {
+      if (this.#unclean) await this.files.clearFrom(this.#written)
       this.#unclean = false
+      await this.#probe()
+    } catch (error) {
+      this.#world.log.warn({ error }, 'the commit log stays read-only: what follows its end cannot be written')
+      return false
     }
     this.#failure = undefined
     return true
+  }
+
+  /** Zeros behind the log's end are what is there already, but now they take space: a disk that is still full says so. */
+  async #probe(): Promise<void> {
+    const { files } = this
+    const start = files.startOf(this.#written)
+    const position = this.#written - start
+    const zeros = Buffer.alloc(Math.min(PROBE_BYTES, files.fileSizeBytes - position))
+    const file = files.find(start) ?? (await files.create(start))
+    file.dirty = true
+    await files.use(file, handle => handle.write([zeros], position))
   }
 
   /** Writes and syncs all there is. Returns false when the log has failed and is not clean on disk. */

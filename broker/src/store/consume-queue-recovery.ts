@@ -114,89 +114,121 @@ async function searchEnd(file: DiskFile, unitsPerFile: number, trustedEnd: numbe
   return { ...found, units: start + found.units }
 }
 
-async function withFile<T>(disk: Disk, path: string, run: (file: DiskFile) => Promise<T>): Promise<T> {
-  const file = await disk.open(path, 'readWrite')
-  try {
-    return await run(file)
-  } finally {
-    await file.close()
-  }
-}
-
 /** Makes everything from `unit` on zero, in a way that a crash in between leaves at worst a short file. */
 export async function cutFile(file: DiskFile, unit: number, unitsPerFile: number): Promise<void> {
   await file.truncate(unit * CQ_UNIT_SIZE)
   await file.truncate(unitsPerFile * CQ_UNIT_SIZE)
 }
 
+/** One queue's files, each opened once. */
+class Files {
+  readonly #disk: Disk
+  readonly #directory: string
+  readonly #starts: readonly number[]
+  readonly #open = new Map<number, DiskFile>()
+
+  constructor(disk: Disk, directory: string, starts: readonly number[]) {
+    this.#disk = disk
+    this.#directory = directory
+    this.#starts = starts
+  }
+
+  #path(index: number): string {
+    return `${this.#directory}/${offsetToFileName(this.#starts[index]! * CQ_UNIT_SIZE)}`
+  }
+
+  async get(index: number): Promise<DiskFile> {
+    let file = this.#open.get(index)
+    if (file === undefined) {
+      file = await this.#disk.open(this.#path(index), 'readWrite')
+      this.#open.set(index, file)
+    }
+    return file
+  }
+
+  /** Removes the files from `index` on, the last one first: a crash in between leaves no gap. */
+  async removeFrom(index: number): Promise<void> {
+    for (let i = this.#starts.length - 1; i >= index; i--) await this.#disk.remove(this.#path(i))
+    if (index < this.#starts.length) await this.#disk.syncDirectory(this.#directory)
+  }
+
+  async close(): Promise<void> {
+    for (const file of this.#open.values()) await file.close()
+  }
+}
+
 /**
- * Finds the end of one queue and removes what lies behind it. `files` are the starts of its files (in entries), in order
- * and without a gap; at least one.
+ * Finds the end of one queue and removes what lies behind it. `starts` are those of its files (in entries), in order and
+ * without a gap; at least one.
  */
 export async function recoverQueue(
   disk: Disk,
   directory: string,
-  files: readonly number[],
+  starts: readonly number[],
   unitsPerFile: number,
   trust: Trust,
 ): Promise<RecoveredQueue> {
-  const path = (index: number) => `${directory}/${offsetToFileName(files[index]! * CQ_UNIT_SIZE)}`
-  const trustedEnd = trust.lastExitOk
-    ? Number.POSITIVE_INFINITY
-    : (trust.trustedPhysicalOffset ?? Number.POSITIVE_INFINITY)
-  const search = trust.lastExitOk || trust.trustedPhysicalOffset !== undefined
-  let index = files.length - 1
-  let end = NO_UNITS
-  if (search) {
-    for (; ; index--) {
-      end = await withFile(disk, path(index), file => searchEnd(file, unitsPerFile, trustedEnd))
-      if (end.units > 0 || index === 0) break
-    }
-  } else {
-    const scan = (previousRank: number) =>
-      withFile(disk, path(index), async file => {
-        const found = await scanEnd(file, unitsPerFile, previousRank, trustedEnd)
-        // What was read may be in the page cache only, of a process that was killed; from now on it counts as safe.
-        await file.sync()
-        return found
-      })
-    // ConsumeQueue.java#recover starts at the third-last file, too.
-    for (index = Math.max(0, files.length - 3); ; index--) {
-      end = await scan(-1)
-      if (end.units > 0 || index === 0) break
-    }
-    while (end.units === unitsPerFile && index < files.length - 1) {
-      index++
-      const next = await scan(end.lastRank)
-      if (next.units === 0) {
-        index--
-        break
-      }
-      end = next
-    }
-  }
-
-  // A queue whose only file is empty has not begun, unless the file's name says how far it had come.
-  const keep = end.units > 0 || files[0]! > 0 ? index + 1 : 0
-  for (let i = files.length - 1; i >= keep; i--) await disk.remove(path(i))
-  if (keep < files.length) await disk.syncDirectory(directory)
-  if (keep === 0)
-    return { firstFile: 0, filesEnd: 0, minOffset: 0, minPhysicalOffset: -1, maxOffset: 0, maxPhysicalOffset: -1 }
-  if (!trust.lastExitOk && end.units < unitsPerFile)
-    await withFile(disk, path(index), async file => {
+  const files = new Files(disk, directory, starts)
+  try {
+    const { index, end } = await findEnd(files, starts.length, unitsPerFile, trust)
+    // A queue whose only file is empty has not begun, unless the file's name says how far it had come.
+    const keep = end.units > 0 || starts[0]! > 0 ? index + 1 : 0
+    await files.removeFrom(keep)
+    if (keep === 0)
+      return { firstFile: 0, filesEnd: 0, minOffset: 0, minPhysicalOffset: -1, maxOffset: 0, maxPhysicalOffset: -1 }
+    if (!trust.lastExitOk && end.units < unitsPerFile) {
+      const file = await files.get(index)
       await cutFile(file, end.units, unitsPerFile)
       await file.sync()
-    })
-  const maxOffset = files[index]! + end.units
-  const first = await withFile(disk, path(0), file => firstMessage(file, Math.min(unitsPerFile, maxOffset - files[0]!)))
-  return {
-    firstFile: files[0]!,
-    filesEnd: files[index]! + unitsPerFile,
-    minOffset: files[0]! + first.units,
-    minPhysicalOffset: first.physicalOffset,
-    maxOffset,
-    maxPhysicalOffset: end.maxPhysicalOffset,
+    }
+    const maxOffset = starts[index]! + end.units
+    const first = await firstMessage(await files.get(0), Math.min(unitsPerFile, maxOffset - starts[0]!))
+    return {
+      firstFile: starts[0]!,
+      filesEnd: starts[index]! + unitsPerFile,
+      minOffset: starts[0]! + first.units,
+      minPhysicalOffset: first.physicalOffset,
+      maxOffset,
+      maxPhysicalOffset: end.maxPhysicalOffset,
+    }
+  } finally {
+    await files.close()
   }
+}
+
+/** The last file that has an entry (or the first one when none has), and where it ends. */
+async function findEnd(
+  files: Files,
+  fileCount: number,
+  unitsPerFile: number,
+  trust: Trust,
+): Promise<{ index: number; end: End }> {
+  const { lastExitOk, trustedPhysicalOffset } = trust
+  const trustedEnd = lastExitOk ? Number.POSITIVE_INFINITY : (trustedPhysicalOffset ?? Number.POSITIVE_INFINITY)
+  if (lastExitOk || trustedPhysicalOffset !== undefined)
+    for (let index = fileCount - 1; ; index--) {
+      const end = await searchEnd(await files.get(index), unitsPerFile, trustedEnd)
+      if (end.units > 0 || index === 0) return { index, end }
+    }
+
+  const scan = async (index: number, previousRank: number) => {
+    const file = await files.get(index)
+    const found = await scanEnd(file, unitsPerFile, previousRank, trustedEnd)
+    // What was read may be in the page cache only, of a process that was killed; from now on it counts as safe.
+    await file.sync()
+    return found
+  }
+  // ConsumeQueue.java#recover starts at the third-last file, too.
+  let index = Math.max(0, fileCount - 3)
+  let end = await scan(index, -1)
+  while (end.units === 0 && index > 0) end = await scan(--index, -1)
+  while (end.units === unitsPerFile && index < fileCount - 1) {
+    const next = await scan(index + 1, end.lastRank)
+    if (next.units === 0) break
+    end = next
+    index++
+  }
+  return { index, end }
 }
 
 /** Skips the blanks at the beginning of a queue's first file. */

@@ -510,17 +510,19 @@ export class ConsumeQueues {
       await disk.makeDirectory(directory)
       this.#directories.add(`${this.#directory}/${queue.topic}`)
       this.#directories.add(this.#directory)
+    } else if (this.#directories.has(directory)) {
+      // The file before this one is there for sure: no crash leaves a gap.
+      await disk.syncDirectory(directory)
     }
     const file = await disk.open(this.#path(queue, fileStart), 'create')
     try {
+      // Nothing of what a flush that failed may have left. The length is safe with the first entry's sync.
       await file.truncate(0)
       await file.truncate(this.#unitsPerFile * CQ_UNIT_SIZE)
-      // Its length is safe before it has an entry: Apache refuses a store with a short file.
-      await file.sync()
     } finally {
       await file.close()
     }
-    await disk.syncDirectory(directory)
+    this.#directories.add(directory)
     queue.filesEnd = fileStart + this.#unitsPerFile
   }
 

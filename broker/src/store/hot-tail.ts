@@ -70,6 +70,11 @@ export class HotTail {
     return slab
   }
 
+  /** A file ends here: what comes next goes into another slab, even where it follows without a gap. */
+  seal(): void {
+    this.#current = undefined
+  }
+
   /** The slab that holds the byte at `physicalOffset`; undefined when it is older, or not there. */
   find(physicalOffset: number): Slab | undefined {
     const slabs = this.#slabs
@@ -85,8 +90,8 @@ export class HotTail {
     const slabs = this.#slabs
     while (slabs.length > 0 && slabs[slabs.length - 1]!.start >= physicalOffset) slabs.pop()
     const last = slabs[slabs.length - 1]
-    if (last !== undefined && last.end > physicalOffset) last.used = physicalOffset - last.start
     // Nobody reads what is cut: it never became readable.
-    this.#current = last
+    if (last !== undefined && last.end > physicalOffset) last.used = physicalOffset - last.start
+    this.#current = undefined
   }
 }

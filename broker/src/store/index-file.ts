@@ -309,7 +309,7 @@ export class IndexFile {
         // A copy: entries that come in while the write is under way change the table.
         const bytes = run.subarray(0, end - start)
         slots.copy(bytes, 0, start, end)
-        if (this.indexCount > count) this.#hideNewer(bytes, count)
+        if (this.indexCount > count) this.#hideNewer(bytes, first, count)
         await file.write([bytes], INDEX_HEADER_SIZE + start)
       }
       await file.sync()
@@ -319,11 +319,12 @@ export class IndexFile {
     }
   }
 
-  /** The disk must not hear of entries that it does not have. Their pages are dirty again, so their turn comes. */
-  #hideNewer(slots: Buffer, count: number): void {
+  /** The disk must not hear of entries that it does not have. Their pages, from `firstPage` on, stay dirty: their turn comes. */
+  #hideNewer(slots: Buffer, firstPage: number, count: number): void {
     for (let at = 0; at < slots.length; at += SLOT_SIZE) {
       let number = getInt(slots, at)
       if (number < count) continue
+      this.#dirtyPages[firstPage + (at >>> 12)] = 1
       while (number >= count) number = this.#previousInMemory(number)
       putInt(slots, at, number)
     }

@@ -99,7 +99,7 @@ class Load {
           if (life !== this.#life) return
           try {
             for (const [i, record] of records(found).entries()) {
-              expect(record.queueOffset).toBe(queueOffset + i)
+              same(`queue offset of entry ${queueOffset + i} in ${topic}/${queueId}`, record.queueOffset, queueOffset + i)
               this.note(topic, queueId, record.queueOffset, record.id)
             }
           } catch (error) {
@@ -113,13 +113,19 @@ class Load {
   note(topic: string, queueId: number, queueOffset: number, id: string): void {
     const key = `${topic}/${queueId}/${queueOffset}`
     const before = this.seen.get(key)
-    if (before !== undefined) expect({ key, id }).toEqual({ key, id: before })
+    if (before !== undefined) same(`message at ${key}`, id, before)
     this.seen.set(key, id)
   }
 
   stop(): void {
     this.#life++
   }
+}
+
+/** jest's `expect` takes as long as storing a hundred messages: it is not for the inner loops. */
+function same(what: string, found: unknown, wanted: unknown): void {
+  if (found === wanted) return
+  throw new Error(`${what}: found ${String(found).slice(0, 300)}, should be ${String(wanted).slice(0, 300)}`)
 }
 
 function message(topic: string, queueId: number, id: string, padding: number) {
@@ -169,18 +175,20 @@ async function dump(store: Store): Promise<Dump> {
       }
       if (queue.length > 0) all[`${topic}/${queueId}`] = queue
     }
-  return all
+  return Object.fromEntries(Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
 function checkAcked(load: Load, all: Dump): void {
   const places = new Map<string, string>()
   for (const { id, topic, queueId, queueOffset, physicalOffset } of load.acked) {
     const place = `${topic}/${queueId}/${queueOffset}`
-    expect({ place, id: places.get(place) }).toEqual({ place, id: undefined })
+    same(`message that got ${place} before ${id}`, places.get(place), undefined)
     places.set(place, id)
     const queue = all[`${topic}/${queueId}`] ?? []
     const stored = queue[queueOffset - (queue[0]?.queueOffset ?? 0)]
-    expect({ place, ...stored }).toEqual({ place, id, queueOffset, physicalOffset })
+    same(`message at ${place}`, stored?.id, id)
+    same(`queue offset at ${place}`, stored?.queueOffset, queueOffset)
+    same(`physical offset at ${place}`, stored?.physicalOffset, physicalOffset)
   }
 }
 
@@ -194,7 +202,7 @@ function checkOrder(all: Dump): void {
       expect(entries[i]!.physicalOffset).toBeGreaterThan(entries[i - 1]!.physicalOffset)
     }
     const ids = entries.map(({ id }) => id)
-    expect({ queue, distinct: new Set(ids).size }).toEqual({ queue, distinct: ids.length })
+    same(`distinct messages in ${queue}`, new Set(ids).size, ids.length)
   }
 }
 
@@ -204,7 +212,7 @@ async function checkRebuild(world: TestWorld, store: Store, all: Dump): Promise<
   for (const path of [...world.files.keys()])
     if (path.startsWith('/store/consumequeue/') || path.startsWith('/store/index/')) world.files.delete(path)
   const rebuilt = await world.run(Store.open(world, store.config))
-  expect(await world.run(dump(rebuilt))).toEqual(all)
+  same('rebuilt queues', JSON.stringify(await world.run(dump(rebuilt))), JSON.stringify(all))
   for (const [queue, entries] of Object.entries(all)) {
     const { id, physicalOffset } = entries.at(-1)!
     const found = await world.run(
@@ -258,7 +266,7 @@ async function crashes(world: TestWorld, settings: StoreConfig, how: 'kill' | 'p
     for (const [place, id] of load.seen) {
       const at = place.lastIndexOf('/')
       const queue = all[place.slice(0, at)] ?? []
-      expect({ place, id: queue[Number(place.slice(at + 1))]?.id }).toEqual({ place, id })
+      same(`message seen at ${place}`, queue[Number(place.slice(at + 1))]?.id, id)
     }
   }
   expect(store.stats.damagedRecords).toBe(0)
@@ -274,4 +282,104 @@ describe('crashes', () => {
 
   test('ASYNC_FLUSH: after a power cut the log ends at a record and the queues agree with it', () =>
     everySeed(SEEDS, world => crashes(world, config(), 'power')))
+})
+
+/** Opens, loads, lets `trouble` happen, and checks that nothing acknowledged is lost in memory or on the disk. */
+async function troubled(world: TestWorld, settings: StoreConfig, trouble: (store: Store) => Promise<void>): Promise<void> {
+  const load = new Load(world)
+  const store = await world.run(Store.open(world, settings))
+  load.start(store, 1 + world.random.int(5), 1 + world.random.int(3))
+  await world.pass(world.random.int(150))
+  await trouble(store)
+  load.stop()
+  if (load.error) throw load.error
+  await world.pass(50)
+  const before = await world.run(dump(store))
+  checkOrder(before)
+  checkAcked(load, before)
+  await world.run(store.close().catch(() => {}))
+  const again = await world.run(Store.open(world, settings))
+  const all = await world.run(dump(again))
+  checkOrder(all)
+  checkAcked(load, all)
+  await checkRebuild(world, again, all)
+}
+
+const FLUSH_TYPES = ['ASYNC_FLUSH', 'SYNC_FLUSH'] as const
+
+describe('a disk that refuses', () => {
+  for (const flushDiskType of FLUSH_TYPES) {
+    test(`${flushDiskType}: full for a while: refuses with the reason, loses nothing, goes on`, () =>
+      everySeed(SEEDS / 2, async world => {
+        await troubled(world, config({ flushDiskType }), async store => {
+          for (let round = 1 + world.random.int(3); round > 0; round--) {
+            world.fault = operation => (operation === 'write' ? 'ENOSPC' : undefined)
+            await world.pass(20 + world.random.int(100))
+            same('writable on a full disk', store.writable.ok, false)
+            expect(() => store.append(message('topic0', 0, 'refused', 10))).toThrow(/ENOSPC/)
+            world.fault = () => undefined
+            await world.pass(200)
+            same('writable again', store.writable.ok, true)
+            await world.pass(world.random.int(100))
+          }
+        })
+      }))
+
+    test(`${flushDiskType}: a write error in the midst: read-only until the restart, and nothing lost`, () =>
+      everySeed(SEEDS / 2, async world => {
+        await troubled(world, config({ flushDiskType }), async store => {
+          world.fault = (operation, path) => (operation === 'write' && path.includes('/commitlog/') ? 'EIO' : undefined)
+          await world.pass(20 + world.random.int(100))
+          world.fault = () => undefined
+          await world.pass(200)
+          expect(store.writable).toEqual({ ok: false, reason: expect.stringContaining('EIO') })
+        })
+      }))
+
+    test(`${flushDiskType}: a failed sync is not tried again: read-only until the restart`, () =>
+      everySeed(SEEDS / 2, async world => {
+        await troubled(world, config({ flushDiskType }), async store => {
+          world.fault = (operation, path) => (operation === 'sync' && path.includes('/commitlog/') ? 'EIO' : undefined)
+          await world.pass(200)
+          world.fault = () => undefined
+          const { flushedOffset } = store
+          await world.pass(200)
+          expect(store.writable).toEqual({ ok: false, reason: expect.stringContaining('EIO') })
+          same('flushed offset', store.flushedOffset, flushedOffset)
+        })
+      }))
+
+    test(`${flushDiskType}: consume queues that cannot be written stop the producers, not the consumers`, () =>
+      everySeed(SEEDS / 4, async world => {
+        await troubled(world, config({ flushDiskType }), async store => {
+          world.fault = (operation, path) => (operation === 'write' && path.includes('/consumequeue/') ? 'ENOSPC' : undefined)
+          await world.pass(200)
+          same('writable', store.writable.ok, false)
+          world.fault = () => undefined
+          await world.pass(300)
+          same('writable again', store.writable.ok, true)
+        })
+      }))
+  }
+
+  test('SYNC_FLUSH: a full disk, then a power cut', () =>
+    everySeed(SEEDS / 2, async world => {
+      const settings = config({ flushDiskType: 'SYNC_FLUSH' })
+      const load = new Load(world)
+      const store = await world.run(Store.open(world, settings))
+      load.start(store, 3, 2)
+      await world.pass(world.random.int(100))
+      world.fault = operation => (operation === 'write' ? 'ENOSPC' : undefined)
+      await world.pass(world.random.int(100))
+      world.fault = () => undefined
+      for (let left = world.random.int(300); left > 0; left--) await world.step()
+      world.crash('power')
+      load.stop()
+      if (load.error) throw load.error
+      const again = await world.run(Store.open(world, settings))
+      const all = await world.run(dump(again))
+      checkOrder(all)
+      checkAcked(load, all)
+      await checkRebuild(world, again, all)
+    }))
 })

@@ -71,6 +71,7 @@ export class Store {
   #timers: Timer[] = []
   #flushing: Promise<void> | undefined
   #flushedTo = 0
+  #resuming = false
   #closing: Promise<void> | undefined
 
   /**
@@ -462,11 +463,12 @@ export class Store {
   }
 
   #spaceIsBack(): void {
-    if (!this.#obstacles.has('log')) return
-    this.#log.resume().then(
-      resumed => resumed && this.#setObstacle('log', undefined),
-      error => this.#world.log.error({ error }, 'the commit log cannot go on'),
-    )
+    if (!this.#obstacles.has('log') || this.#resuming) return
+    this.#resuming = true
+    this.#log
+      .resume()
+      .then(resumed => resumed && this.#setObstacle('log', undefined))
+      .finally(() => (this.#resuming = false))
   }
 
   /**

@@ -77,7 +77,7 @@ export function textReport(terminal: Terminal): Report {
           `  npx rocketcluster produce --topic hello --message "first message"${where}\n` +
           `  npx rocketcluster consume --topic hello${where}\n` +
           `  npx rocketcluster topics${where}\n` +
-          '  npx rocketcluster status\n\n' +
+          `  npx rocketcluster status${where}\n\n` +
           `Messages are in ${directory}, logs in ${directory}/logs. Ctrl-C stops the cluster and keeps the messages.\n`,
       )
     },

@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream, type WriteStream } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 
 /** A process to keep running. */
 export interface ChildSpec {
@@ -41,6 +43,9 @@ const LONGEST_BACK_OFF_MS = 30_000
 const SETTLED_MS = 10_000
 const LAST_LINES = 20
 const LONGEST_LINE = 2000
+
+/** A module that was compiled once need not be again: that is half of the time that a process takes to start. */
+const childEnvironment = { NODE_COMPILE_CACHE: join(tmpdir(), 'rocketcluster-compile-cache'), ...process.env }
 
 /** How long to wait before the next start after so many deaths in a row. */
 export function backOffMs(deaths: number): number {
@@ -131,7 +136,11 @@ export class Supervisor {
   #spawn(child: Child): void {
     const { name, args } = child.spec
     // Its own process group: Ctrl-C reaches us alone, and we stop the others in the right order.
-    const running = spawn(process.execPath, [...args], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], detached: true })
+    const running = spawn(process.execPath, [...args], {
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      detached: true,
+      env: childEnvironment,
+    })
     // Nobody speaks on the channel; without this it would keep us alive.
     running.channel?.unref()
     child.process = running

@@ -96,6 +96,7 @@ test('one JSON line, restart of what dies, a clean stop, and the same ports agai
   // Killed without a chance to stop anybody: its children stop by themselves, and the directory is free.
   third.process.kill('SIGKILL')
   await until(() => again.processes.every(({ pid }) => !isAlive(pid!)))
+  expect(existsSync(join(broker.dataDir, 'abort'))).toBe(false)
   const fourth = up()
   await fourth.firstLine()
   fourth.process.kill('SIGINT')

@@ -79,6 +79,13 @@ describe('REGISTER_BROKER', () => {
     expect(json((await route('Zipped')).body).queueDatas).toMatchObject([{ perm: 4, readQueueNums: 4 }])
   })
 
+  test("reads the compressed body of Apache's 5.x brokers, whose header says that it is not", async () => {
+    const value = registerBrokerBody.parse(registerBody([topicConfig('Zipped'), topicConfig('Other')]))
+    const body = encodeCompressedRegisterBrokerBody(value, 513)
+    expect(await client.ask(103, { ext: { ...brokerExt(), compressed: false }, body })).toMatchObject({ code: 0 })
+    expect(await route('Zipped')).toMatchObject({ code: 0 })
+  })
+
   test('reads the body of brokers before 3.0.11', async () => {
     const topicConfigTable = { Old: topicConfig('Old'), Older: topicConfig('Older') }
     const body = JSON.stringify({ dataVersion: { counter: 3, timestamp: 5 }, topicConfigTable })

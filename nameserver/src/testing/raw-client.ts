@@ -47,6 +47,11 @@ export class RawClient {
     return new Promise(resolve => this.#waiting.set(opaque, resolve))
   }
 
+  /** Sends bytes as they are. */
+  write(bytes: Uint8Array): void {
+    this.#socket.write(bytes)
+  }
+
   async close(): Promise<void> {
     if (this.#socket.closed) return
     const closed = once(this.#socket, 'close')

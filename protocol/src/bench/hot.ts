@@ -1,6 +1,6 @@
 /** Nanoseconds per call of the hot readers and writers beside the ordinary ones: `node protocol/src/bench/hot.ts`. */
 import { Buffer } from 'node:buffer'
-import { decodeHeader, encodeCommand, encodeHeader, type RemotingCommand, RESPONSE_FLAG } from '../command.ts'
+import { decodeHeader, encodeCommand, encodeHeader, RESPONSE_FLAG, type RemotingCommand } from '../command.ts'
 import { type Frame, FrameDecoder, type SerializeType } from '../frame.ts'
 import { compileHeader } from '../header-codec.ts'
 import {

@@ -190,9 +190,8 @@ describe('a compressed registration', () => {
       bodies.encodeCompressedRegisterBrokerBody(registration, 401),
       401,
     )
-    expect(old.topicConfigSerializeWrapper.topicConfigTable).toEqual(
-      registration.topicConfigSerializeWrapper.topicConfigTable,
-    )
+    // Before 5.0 a topic has no attributes; its name server refuses a sixth word.
+    expect(old.topicConfigSerializeWrapper.topicConfigTable.get('T')).toMatchObject({ perm: 4, attributes: new Map() })
     expect(old.topicConfigSerializeWrapper.topicQueueMappingInfoMap.size).toBe(0)
   })
 

@@ -16,8 +16,11 @@ export const registerBrokerBody = s.bean({
 })
 export type RegisterBrokerBody = TypeOf<typeof registerBrokerBody>
 
-/** Ordinal of V5_0_0 in MQVersion.java: from here on the compressed form ends with the static topics' mappings. */
-const VERSION_WITH_MAPPINGS = 413
+/**
+ * Ordinal of V5_0_0 in MQVersion.java: from here on topics have attributes, and the compressed form ends with the static
+ * topics' mappings. Older name servers refuse a topic of more than five words.
+ */
+const VERSION_5 = 413
 
 /** Largest content we make of a compressed registration: a million topics fit. */
 export const MAX_REGISTRATION_BYTES = 256 * 1024 * 1024
@@ -28,10 +31,11 @@ const attributes = body(table(s.string()))
 const SEPARATOR = ' '
 
 /** `name readQueueNums writeQueueNums perm filterType attributes`: order and topicSysFlag are lost (TopicConfig.java#encode). */
-function printTopicConfig(config: TopicConfig): string {
+function printTopicConfig(config: TopicConfig, brokerVersion: number): string {
   const { topicName = '', readQueueNums, writeQueueNums, perm, topicFilterType } = config
   const fields = [topicName, readQueueNums, writeQueueNums, perm, topicFilterType]
-  return [...fields, attributes.encode(config.attributes).toString('utf8')].join(SEPARATOR)
+  if (brokerVersion >= VERSION_5) fields.push(attributes.encode(config.attributes).toString('utf8'))
+  return fields.join(SEPARATOR)
 }
 
 function parseTopicConfig(text: string, path: string): TopicConfig {
@@ -67,9 +71,9 @@ export function encodeCompressedRegisterBrokerBody(value: RegisterBrokerBody, br
   part(dataVersion.encode(wrapper.dataVersion))
   int(wrapper.topicConfigTable.size)
   for (const [topicName, config] of wrapper.topicConfigTable)
-    part(Buffer.from(printTopicConfig({ ...config, topicName }), 'utf8'))
+    part(Buffer.from(printTopicConfig({ ...config, topicName }, brokerVersion), 'utf8'))
   part(strings.encode(value.filterServerList))
-  if (brokerVersion >= VERSION_WITH_MAPPINGS) {
+  if (brokerVersion >= VERSION_5) {
     int(wrapper.topicQueueMappingInfoMap.size)
     for (const info of wrapper.topicQueueMappingInfoMap.values()) part(topicQueueMappingInfo.encode(info))
   }
@@ -119,7 +123,7 @@ export function decodeCompressedRegisterBrokerBody(
   }
   const filterServerList = strings.parse(part('filterServerList').toString('utf8'))
   const topicQueueMappingInfoMap = new Map<string, TopicQueueMappingInfo>()
-  if (brokerVersion >= VERSION_WITH_MAPPINGS) {
+  if (brokerVersion >= VERSION_5) {
     const mappings = count('topicQueueMappingInfoMap')
     for (let i = 0; i < mappings; i++) {
       const path = `topicQueueMappingInfoMap[${i}]`

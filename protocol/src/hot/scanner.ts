@@ -27,9 +27,12 @@ class NameTable {
   readonly #multiplier: number
   readonly #slots: Int8Array
   readonly #names: readonly Uint8Array[]
+  /** Names of one byte by that byte. */
+  readonly letters = new Int8Array(256).fill(-1)
 
   constructor(names: readonly string[]) {
     this.#names = names.map(name => new TextEncoder().encode(name))
+    for (const [index, name] of this.#names.entries()) if (name.length === 1) this.letters[name[0]!] = index
     for (let multiplier = 1; ; multiplier++) {
       const slots = new Int8Array(256).fill(-1)
       const free = this.#names.every((name, index) => {
@@ -64,9 +67,16 @@ function hash(bytes: Uint8Array, start: number, end: number, multiplier: number)
   return (bytes[start]! * multiplier + bytes[end - 1]! * 31 + bytes[(start + end) >> 1]! * 7 + (end - start)) & 255
 }
 
-const TOP = new NameTable(MEMBERS)
+const MEMBER_BYTES = MEMBERS.map(name => new TextEncoder().encode(`${name}":`))
+/** Members by their first letter, which no two share. */
+const MEMBER_BY_LETTER = new Int8Array(256).fill(-1)
+for (const [index, bytes] of MEMBER_BYTES.entries()) MEMBER_BY_LETTER[bytes[0]!] = index
 
 const TEXT_BEYOND_ASCII = 0x80
+
+/** 1 for what stands in a JSON text for itself and is ASCII. */
+const PLAIN = new Uint8Array(256)
+for (let c = 0x20; c < 0x80; c++) PLAIN[c] = c === QUOTE || c === BACKSLASH ? 0 : 1
 
 /**
  * Finds the header fields of one kind of request in the bytes of a frame, in one pass and without making strings.
@@ -121,12 +131,12 @@ export class HeaderScanner {
     let at = start + 1
     for (;;) {
       if (buffer[at] !== QUOTE) return false
-      const nameStart = ++at
-      while (at < end && buffer[at] !== QUOTE) at++
-      const member = TOP.find(buffer, nameStart, at)
-      if (member < 0 || buffer[at + 1] !== COLON || (seen & (1 << member)) !== 0) return false
+      const member = MEMBER_BY_LETTER[buffer[++at]!]!
+      if (!(member >= 0) || (seen & (1 << member)) !== 0) return false
       seen |= 1 << member
-      at += 2
+      const name = MEMBER_BYTES[member]!
+      for (let i = 0; i < name.length; i++) if (buffer[at + i] !== name[i]) return false
+      at += name.length
       if (member === CODE || member === FLAG || member === OPAQUE || member === VERSION) {
         const negative = buffer[at] === MINUS
         const digits = negative ? ++at : at
@@ -175,6 +185,7 @@ export class HeaderScanner {
   #jsonExt(buffer: Buffer, at: number, end: number): number {
     const { starts, ends, escaped, high } = this
     const names = this.#names
+    const letters = names.letters
     let anyHigh = 0
     this.#high = 0
     if (buffer[at] !== OPEN) return -1
@@ -183,22 +194,32 @@ export class HeaderScanner {
     for (;;) {
       if (buffer[at] !== QUOTE) return -1
       const nameStart = ++at
-      let c = 0
-      while (at < end && (c = buffer[at]!) !== QUOTE) {
-        if (c === BACKSLASH || c < 0x20) return -1
-        anyHigh |= c
+      let c = buffer[at]!
+      let index: number
+      if (buffer[at + 1] === QUOTE && c > QUOTE && c < 0x7f && c !== BACKSLASH) {
         at++
+        index = letters[c]!
+      } else {
+        while (at < end && (c = buffer[at]!) !== QUOTE) {
+          if (c === BACKSLASH || c < 0x20) return -1
+          anyHigh |= c
+          at++
+        }
+        index = names.find(buffer, nameStart, at)
       }
-      const index = names.find(buffer, nameStart, at)
       if (buffer[at + 1] !== COLON || buffer[at + 2] !== QUOTE) return -1
       at += 3
       const valueStart = at
       let textHigh = 0
-      while (at < end && (c = buffer[at]!) !== QUOTE && c !== BACKSLASH) {
-        if (c < 0x20) return -1
-        textHigh |= c
-        at++
-      }
+      // No look at `end` here: a text that runs over it is found out at the end of the header.
+      while (PLAIN[(c = buffer[at]!)] === 1) at++
+      if (c >= 0x80) {
+        while (at < end && (c = buffer[at]!) !== QUOTE && c !== BACKSLASH) {
+          if (c < 0x20) return -1
+          textHigh |= c
+          at++
+        }
+      } else if (c < 0x20) return -1
       if (c === BACKSLASH) {
         const textStart = this.#unescape(buffer, valueStart, at, end)
         if (textStart < 0) return -1
@@ -246,6 +267,11 @@ export class HeaderScanner {
     let c = 0
     let high = 0
     while (at < end && (c = buffer[at]!) !== QUOTE) {
+      if (PLAIN[c] === 1) {
+        into[to++] = c
+        at++
+        continue
+      }
       if (c < 0x20) return -1
       if (c !== BACKSLASH) {
         high |= c

@@ -26,7 +26,9 @@ const leaf = fc.oneof(
   integer,
   text,
   fc.boolean(),
-  fc.double({ noNaN: true, noDefaultInfinity: true }).filter(value => !Object.is(value, -0)),
+  fc
+    .double({ noNaN: true, noDefaultInfinity: true })
+    .filter(value => !Object.is(value, -0) && (Number.isSafeInteger(value) || !Number.isInteger(value))),
 )
 
 const { value: anyValue } = fc.letrec(tie => ({
@@ -153,6 +155,42 @@ describe('fastjson', () => {
     ['"\\u12"', 'expected \\u and 4 hexadecimal digits'],
     ['"\\q"', 'expected an escape sequence'],
   ])('refuses %s and says where', (input, sentence) => expect(() => parse(input)).toThrow(sentence))
+
+  test('puts in what references of fastjson 1 stand for', () => {
+    expect(parse('{"a":[{"x":1}],"b":{"$ref":"$.a[0]"},"c":{"$ref":"$.a"}}')).toEqual({
+      a: [{ x: 1 }],
+      b: { x: 1 },
+      c: [{ x: 1 }],
+    })
+    expect(parse('{"a.b":[2],7:{"$ref":"$.a\\\\.b"}}')).toEqual(
+      new Map<unknown, unknown>([
+        ['a.b', [2]],
+        [7, [2]],
+      ]),
+    )
+    expect(parse('[{"$ref":"$"},{"$ref":".."},{"$ref":"@"},{"$ref":"$.nowhere[3]"},{"$ref":"$[5]"},1]')).toEqual([
+      null,
+      null,
+      null,
+      null,
+      1,
+      1,
+    ])
+    expect(parse('{"$ref":"$"}')).toBeNull()
+    expect(parse('{"a":{"$ref":5}}')).toEqual({ a: { $ref: 5 } })
+  })
+
+  test('does not let references multiply', () => {
+    const large = `[${'1,'.repeat(10_000)}1]`
+    expect(() => parse(`{"a":${large},"b":[${'{"$ref":"$.a"},'.repeat(200)}]}`)).toThrow(
+      'stand for more than 1000000 values',
+    )
+    expect(parse('{"a":[1],"b":[{"$ref":"$.a"}],"c":[{"$ref":"$.b"},{"$ref":"$.b"}]}')).toEqual({
+      a: [1],
+      b: [[1]],
+      c: [null, null],
+    })
+  })
 
   test('refuses to nest without end, with or without the slow path', () => {
     const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth)

@@ -1,4 +1,5 @@
 import { MalformedError } from '../errors.ts'
+import { resolveReferences } from './references.ts'
 import type { Json, JsonMap, JsonObject } from './value.ts'
 
 /** Deeper nesting is refused: no body of RocketMQ comes near, and the parser must not run out of stack. */
@@ -9,10 +10,15 @@ const MAY_BE_UNSAFE = /\d{16}/
 
 /**
  * Parses what fastjson writes and reads: JSON, and also unquoted names, numbers and whole objects as keys, single quotes,
- * surplus commas, comments, and NaN (as null). Empty text is null, as for fastjson.
+ * surplus commas, comments, references to other parts (`$ref`), and NaN (as null). Empty text is null, as for fastjson.
  * Takes time and memory linear in the text. Throws MalformedError saying where, what was found and what is allowed.
  */
 export function parse(text: string): Json {
+  const value = parseText(text)
+  return text.includes('"$ref"') ? resolveReferences(value) : value
+}
+
+function parseText(text: string): Json {
   // Nearly every body is plain JSON, for which the engine's parser is an order of magnitude faster.
   if (!MAY_BE_UNSAFE.test(text) && !isDeep(text)) {
     try {

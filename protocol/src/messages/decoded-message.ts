@@ -168,7 +168,7 @@ export function decodeRecords(body: Buffer, options: DecodeOptions = {}): Decode
 
 /**
  * The messages of a record that holds a whole batch (sysFlag NEED_UNWRAP and INNER_BATCH, topics with queue.type=BatchCQ);
- * the message itself in a list when it holds none. Message i has queueOffset INNER_BASE + i
+ * the message itself in a list when it holds none. Message i has the record's queueOffset + i
  * (MessageDecoder.java#decodeMessage). Throws MalformedError.
  */
 export function unwrapBatch(message: DecodedMessage): DecodedMessage[] {

@@ -22,7 +22,7 @@ const isSystem = (resource: string) => isSystemTopic(resource) || isSystemGroup(
 export function wrapNamespace(namespace: string | undefined, resource: string): string {
   if (!namespace || resource === '' || isSystem(resource)) return resource
   const [prefix, rest] = splitPrefix(resource)
-  if (isSystem(rest) || rest.startsWith(namespace + SEPARATOR)) return resource
+  if (rest.startsWith(namespace + SEPARATOR)) return resource
   return prefix + namespace + SEPARATOR + rest
 }
 

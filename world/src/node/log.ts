@@ -17,7 +17,13 @@ const MOST_WAITING_BYTES = 4 * 1024 * 1024
 export function nodeLog(options: NodeLogOptions = {}): Log {
   const destination = pino.destination({ fd: options.fd ?? 2, sync: false, maxLength: MOST_WAITING_BYTES })
   return pino(
-    { level: options.level ?? 'info', name: options.name, base: options.name === undefined ? null : undefined },
+    {
+      level: options.level ?? 'info',
+      name: options.name,
+      base: options.name === undefined ? null : undefined,
+      // Errors are logged under either name; plain JSON would print both as {}.
+      serializers: { error: pino.stdSerializers.err, err: pino.stdSerializers.err },
+    },
     destination,
   )
 }

@@ -35,6 +35,8 @@ export async function runProcess(start: () => Promise<Running | undefined>): Pro
   process.on('SIGTERM', () => void stop())
   process.on('SIGINT', () => void stop())
   process.on('disconnect', () => void stop())
+  // It may have gone while the modules were loading; the event is over then.
+  if (process.connected === false) process.exit(0)
   // A peer that closes a pipe early is no reason to die.
   process.stdout.on('error', () => {})
   try {

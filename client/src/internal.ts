@@ -1,0 +1,6 @@
+export { allocateAveragely } from './allocate.ts'
+export * from './index.ts'
+export { LatencyFaultTolerance } from './latency-fault-tolerance.ts'
+export { QueueReader } from './queue-reader.ts'
+export { RouteTable, topicRoute } from './route-table.ts'
+export { matches, subscription } from './subscription.ts'
