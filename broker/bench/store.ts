@@ -38,7 +38,9 @@ const store = await Store.open(
 )
 
 const body = Buffer.alloc(1024, 'x')
-const properties = Buffer.from('UNIQ_KEY\x01AC1100010001000000000000000000\x02WAIT\x01true\x02TAGS\x01TagA\x02CLUSTER\x01DefaultCluster\x02')
+const properties = Buffer.from(
+  'UNIQ_KEY\x01AC1100010001000000000000000000\x02WAIT\x01true\x02TAGS\x01TagA\x02CLUSTER\x01DefaultCluster\x02',
+)
 const bornHost = Buffer.from([10, 0, 0, 1, 0, 0, 0x12, 0x34])
 const names = Array.from({ length: topics }, (_, i) => `BenchmarkTopic${i}`)
 let next = 0
@@ -127,7 +129,9 @@ await measure('warm-up', () => append(1000))
 const groups = store.stats.commitGroups
 const messages = store.stats.putMessages
 await measure('append', () => append(seconds * 1000))
-console.log(`messages per write: ${((store.stats.putMessages - messages) / (store.stats.commitGroups - groups)).toFixed(1)}`)
+console.log(
+  `messages per write: ${((store.stats.putMessages - messages) / (store.stats.commitGroups - groups)).toFixed(1)}`,
+)
 await measure('read backlog', readAll)
 const { getHotMessages, getColdMessages, coldReads, coldReadBytes } = store.stats
 console.log({ getHotMessages, getColdMessages, coldReads, coldReadBytes })

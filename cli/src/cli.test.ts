@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { runToEnd } from './testing/command-line.ts'
+import { runHere } from './testing/in-process.ts'
 
 const HEAD = 'apiVersion: rocketcluster.dev/v1beta1\nkind: RocketCluster\nmetadata: { name: demo }\n'
 let directory: string
@@ -15,17 +16,17 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
 describe('the command line', () => {
   test('without a command it shows what there is', async () => {
-    const { code, stderr, stdout } = await runToEnd([])
+    const { code, stderr, stdout } = await runHere()
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
     expect(stderr).toContain('Commands:\n  up ')
   })
 
   test('--help, help COMMAND, COMMAND --help, --version', async () => {
-    expect(await runToEnd(['--help'])).toMatchObject({ code: 0, stdout: expect.stringContaining('Commands:') })
-    const help = await runToEnd(['help', 'up'])
+    expect(await runHere('--help')).toMatchObject({ code: 0, stdout: expect.stringContaining('Commands:') })
+    const help = await runHere('help', 'up')
     expect(help).toMatchObject({ code: 0, stdout: expect.stringContaining('--port BASE') })
-    expect((await runToEnd(['up', '--help'])).stdout).toBe(help.stdout)
-    expect(await runToEnd(['--version'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^rocketcluster \d/) })
+    expect((await runHere('up', '--help')).stdout).toBe(help.stdout)
+    expect(await runHere('--version')).toMatchObject({ code: 0, stdout: expect.stringMatching(/^rocketcluster \d/) })
   })
 
   test.each([
@@ -38,10 +39,11 @@ describe('the command line', () => {
       'rocketcluster up: --port is "99999"; allowed is a whole number from 1 to 65535',
     ],
     [['up', '-f', 'x', '--output', 'xml'], 2, 'rocketcluster up: --output is "xml"; allowed is text or json'],
+    [['up', '-f', 'x', '--host', 'nowhere'], 2, 'rocketcluster up: --host is "nowhere"; allowed is an IP address'],
     [['up', '-f', 'no-such.yaml'], 1, 'rocketcluster up: no-such.yaml cannot be read: there is no such file\n'],
-    [['up', '-f', '.'], 1, 'rocketcluster up: . cannot be read: it is a directory\n'],
+    [['up', '-f', '/'], 1, 'rocketcluster up: / cannot be read: it is a directory\n'],
   ])('%j', async (args, expected, sentence) => {
-    const { code, stdout, stderr } = await runToEnd(args, { cwd: directory })
+    const { code, stdout, stderr } = await runHere(...args)
     expect({ code, stdout }).toEqual({ code: expected, stdout: '' })
     expect(stderr.slice(0, sentence.length)).toBe(sentence)
     expect(stderr.trimEnd().split('\n')).toHaveLength(1)

@@ -1,5 +1,6 @@
 import {
   AUTO_CREATE_TOPIC_KEY_TOPIC,
+  type BodyOf,
   type BrokerData,
   type ClusterInfo,
   type ConsumerConnection,
@@ -16,6 +17,7 @@ import {
   getConsumerConnectionList,
   getConsumeStats,
   getProducerConnectionList,
+  getRouteinfoByTopic,
   getTopicConfig,
   getTopicStatsInfo,
   type HeaderOf,
@@ -27,7 +29,7 @@ import {
   printHost,
   queryMessage,
   type ReplyOf,
-  type RequestDeclaration,
+  type Requests,
   ResponseError,
   type SubscriptionGroupConfig,
   type TopicOffset,
@@ -75,6 +77,7 @@ export type QueueTable<T> = readonly (T & { readonly messageQueue: MessageQueue 
 
 /** ResetOffsetRequestHeader: now. */
 const NOW = -1
+const AWAIT_PAUSE_MS = 100
 const MASTER = 0
 
 /** Looks into a cluster and changes it: thin, typed calls. */
@@ -136,7 +139,7 @@ export class Admin {
     return (await this.#ask(getAllTopicListFromNameserver, {})).body?.topicList.toSorted() ?? []
   }
 
-  /** Who serves a topic. Throws ResponseError TOPIC_NOT_EXIST. */
+  /** Who serves a topic. Throws ClientError NO_ROUTE. */
   async topicRoute(topic: string): Promise<TopicRouteData> {
     return (await this.client.routes.route(topic, { fresh: true })).data
   }
@@ -167,16 +170,18 @@ export class Admin {
     return this.createTopic(topic, settings)
   }
 
-  /** Resolves when every name server can tell where the topic is; rejects with ClientError NO_ROUTE after `timeoutMs`. */
+  /** Resolves when every name server can tell where the topic is; rejects with the last failure after `timeoutMs`. */
   async awaitTopic(topic: string, { timeoutMs = 10_000 } = {}): Promise<TopicRouteData> {
     const { clock } = this.#world
     const dueMs = clock.monotonicMs() + timeoutMs
     for (;;)
       try {
+        const header = { topic, acceptStandardJsonOnly: true }
+        await this.#onAll(this.client.routes.nameServers, address => this.#at(address, getRouteinfoByTopic, header))
         return await this.topicRoute(topic)
       } catch (error) {
         if (clock.monotonicMs() >= dueMs) throw error
-        await clock.sleep(100)
+        await clock.sleep(AWAIT_PAUSE_MS)
       }
   }
 
@@ -211,7 +216,12 @@ export class Admin {
   ): Promise<void> {
     validateGroup(config.groupName, 'groupName')
     await this.#onAll(await this.masters(where), address =>
-      this.#at(address, updateAndCreateSubscriptiongroup, {}, { body: config }),
+      this.#at(
+        address,
+        updateAndCreateSubscriptiongroup,
+        {},
+        { body: updateAndCreateSubscriptiongroup.body!.encode(config as SubscriptionGroupConfig) },
+      ),
     )
   }
 
@@ -235,17 +245,17 @@ export class Admin {
     return (await this.#at(first!, getProducerConnectionList, { producerGroup })).body!
   }
 
-  /** How far a group is in each queue of all its topics, or of one. */
+  /** How far a group is in each queue of all its topics, or of one. `consumeTps` is messages per second, of all brokers. */
   async consumeStats(
     consumerGroup: string,
     topic?: string,
-  ): Promise<QueueTable<OffsetWrapper> & { readonly consumeTps?: number }> {
+  ): Promise<{ consumeTps: number; offsets: QueueTable<OffsetWrapper> }> {
     const masters = topic === undefined ? await this.masters() : await this.#mastersOf(topic)
-    const stats: ConsumeStats[] = []
-    for (const reply of await this.#onAll(masters, address => this.#statsAt(address, consumerGroup, topic)))
-      if (reply) stats.push(reply)
-    const table = rows(stats.flatMap(({ offsetTable }) => [...offsetTable]))
-    return Object.assign(table, { consumeTps: stats.reduce((sum, { consumeTps }) => sum + consumeTps, 0) })
+    const stats = await this.#onAll(masters, address => this.#statsAt(address, consumerGroup, topic))
+    return {
+      consumeTps: stats.reduce((sum, found) => sum + (found?.consumeTps ?? 0), 0),
+      offsets: rows(stats.flatMap(found => [...(found?.offsetTable ?? [])])),
+    }
   }
 
   async #statsAt(address: string, consumerGroup: string, topic: string | undefined): Promise<ConsumeStats | undefined> {
@@ -308,10 +318,14 @@ export class Admin {
   ): Promise<ReceivedMessage[]> {
     const { brokerDatas } = await this.topicRoute(topic)
     const header = { topic, key, maxNum, beginTimestamp, endTimestamp, uniqueKeyQuery: uniqueKey }
-    const found = await this.#onAll(mastersIn(brokerDatas), async (address, i) => {
-      const { status, body } = await this.#at(address, queryMessage, header)
-      return status === 'SUCCESS' && body ? this.#received(body, brokerDatas[i]!.brokerName) : []
-    })
+    const found = await Promise.all(
+      brokerDatas.map(async ({ brokerName, brokerAddrs }) => {
+        const address = brokerAddrs.get(MASTER) ?? brokerAddrs.values().next().value
+        if (address === undefined) return []
+        const { status, body } = await this.#at(address, queryMessage, header)
+        return status === 'SUCCESS' && body ? this.#received(body, brokerName) : []
+      }),
+    )
     // Two keys may have the same hash, and the broker compares hashes only.
     return found
       .flat()
@@ -351,25 +365,22 @@ export class Admin {
     return masters
   }
 
-  #ask<D extends RequestDeclaration<any, any, any, any>>(
-    declaration: D,
-    header: Partial<HeaderOf<D>>,
-  ): Promise<ReplyOf<D>> {
+  #ask<D extends Requests[string]>(declaration: D, header: Partial<HeaderOf<D>>): Promise<ReplyOf<D>> {
     return this.client.routes.invokeNameServer(declaration, header)
   }
 
-  #at<D extends RequestDeclaration<any, any, any, any>>(
+  #at<D extends Requests[string]>(
     address: string,
     declaration: D,
     header: Partial<HeaderOf<D>>,
-    options: InvokeOptions<any> = {},
+    options: InvokeOptions<BodyOf<D>> = {},
   ): Promise<ReplyOf<D>> {
     return this.client.remoting.invoke(address, declaration, header, { timeoutMs: this.client.timeoutMs, ...options })
   }
 
   /** All at once; the first failure, in the order of the addresses, is the outcome. */
-  async #onAll<T>(addresses: readonly string[], call: (address: string, index: number) => Promise<T>): Promise<T[]> {
-    const outcomes = await Promise.allSettled(addresses.map(call))
+  async #onAll<T>(addresses: readonly string[], call: (address: string) => Promise<T>): Promise<T[]> {
+    const outcomes = await Promise.allSettled(addresses.map(address => call(address)))
     return outcomes.map(outcome => {
       if (outcome.status === 'rejected') throw outcome.reason
       return outcome.value

@@ -1,4 +1,5 @@
 import {
+  type BodyOf,
   type BoundaryType,
   decodeRecords,
   getMaxOffset,
@@ -7,7 +8,7 @@ import {
   pullMessage,
   queryConsumerOffset,
   type ReplyOf,
-  type RequestDeclaration,
+  type Requests,
   type SubscriptionData,
   searchOffsetByTimestamp,
   unwrapBatch,
@@ -155,11 +156,11 @@ export class QueueReader {
     this.#suggested.delete(queueKey(queue))
   }
 
-  async #invoke<D extends RequestDeclaration<any, any, any, any>>(
+  async #invoke<D extends Requests[string]>(
     queue: MessageQueue,
     declaration: D,
     header: Partial<HeaderOf<D>>,
-    options: InvokeOptions<any> = {},
+    options: InvokeOptions<BodyOf<D>> = {},
     brokerId = 0,
   ): Promise<ReplyOf<D>> {
     const { routes, remoting, timeoutMs } = this.#client

@@ -1,11 +1,12 @@
 import {
   AUTO_CREATE_TOPIC_KEY_TOPIC,
+  type BodyOf,
   type BrokerData,
   getRouteinfoByTopic,
   type HeaderOf,
   isRetryTopic,
   type ReplyOf,
-  type RequestDeclaration,
+  type Requests,
   ResponseError,
   type TopicRouteData,
 } from '@rocketcluster/protocol'
@@ -111,10 +112,10 @@ export class RouteTable {
   }
 
   /** Sends a request to a name server, to the next one when it cannot be reached. */
-  async invokeNameServer<D extends RequestDeclaration<any, any, any, any>>(
+  async invokeNameServer<D extends Requests[string]>(
     declaration: D,
     header: Partial<HeaderOf<D>>,
-    options: InvokeOptions<any> = {},
+    options: InvokeOptions<BodyOf<D>> = {},
   ): Promise<ReplyOf<D>> {
     const { remoting, timeoutMs } = this.#options
     const failures: string[] = []

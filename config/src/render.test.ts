@@ -70,8 +70,12 @@ test('every broker knows every name server, and user keys reach every process of
     'demo-broker-1-0',
   ])
   for (const { kind, conf } of processes) {
-    if (kind === 'nameserver') expect(namesrvConfig.parse(conf).config.logLevel).toBe('warn')
-    else {
+    if (kind === 'nameserver') {
+      expect(namesrvConfig.parse(conf).config).toMatchObject({
+        logLevel: 'warn',
+        expectedBrokers: ['demo-broker-0', 'demo-broker-1'],
+      })
+    } else {
       expect(brokerConfig.parse(conf).config).toMatchObject({
         namesrvAddr: ['127.0.0.1:10010', '127.0.0.1:10020'],
         fileReservedTime: 12,

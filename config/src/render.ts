@@ -75,10 +75,12 @@ export function renderRocketCluster(
     .map(({ placement }) => addressOf(placement))
     .join(';')
 
+  const brokerNames = [...new Set(placed.flatMap(({ process }) => process.brokerName ?? []))]
+
   const processes = placed.map(({ process, placement }): RenderedProcess => {
     const isBroker = process.kind === 'broker'
     const section = isBroker ? 'broker' : 'nameServer'
-    const chosen = isBroker ? brokerKeys(cluster, process, placement, nameServers) : namesrvKeys(placement)
+    const chosen = isBroker ? brokerKeys(cluster, process, placement, nameServers) : namesrvKeys(placement, brokerNames)
     const user = Object.entries(cluster.spec[section].config).map(([key, value]) => [key, String(value)] as const)
     const conf = `# ${process.name}: rendered from RocketCluster ${cluster.metadata.name}\n${printProperties([...chosen, ...user])}`
     try {
@@ -104,9 +106,10 @@ export function renderRocketCluster(
 
 type Keys = (readonly [key: string, value: string])[]
 
-function namesrvKeys(placement: Placement): Keys {
+function namesrvKeys(placement: Placement, brokerNames: readonly string[]): Keys {
   return [
     ...listenKeys(placement),
+    ['expectedBrokers', brokerNames.join(';')],
     ['kvConfigPath', `${placement.directory}/kvConfig.json`],
     ['configStorePath', `${placement.directory}/namesrv.properties`],
   ]

@@ -49,4 +49,5 @@ export const ownedNamesrvKeys: Readonly<Record<string, string>> = {
   kvConfigPath: 'is chosen by what runs the cluster',
   configStorePath: 'is chosen by what runs the cluster',
   enableControllerInNamesrv: MEMBERS,
+  expectedBrokers: 'follows from the cluster; set spec.broker.groups instead',
 }

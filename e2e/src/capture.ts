@@ -21,6 +21,8 @@ import { type Exchange, RecordingProxy, readFrame } from './recording-proxy.ts'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const CAPTURES = join(here, '../../protocol/captures')
+/** UNIQ_KEYs count from the start of the local month. */
+const UTC = ['-Duser.timezone=UTC']
 const PREFIX = `apache-${SERVER_VERSION}`
 
 /** Largest frame that is kept: the files are for reading, not for weight. */
@@ -132,14 +134,14 @@ async function main(): Promise<void> {
   })
   // The header of 5.5.0 says compressed=false all the same, and its own name server refuses what follows.
   const compressed = nameProxy.exchanges.findLast(({ request }) => request.code === 103 && request.body[0] === 0x78)
-  await compressing.kill()
+  await compressing.stop()
 
   try {
     const args = [nameServers[0]!, `127.0.0.2:${port}`]
-    console.log(await runJava('CaptureClient', args, { classPath, timeoutMs: 120_000 }))
+    console.log(await runJava('CaptureClient', args, { classPath, timeoutMs: 120_000, jvmFlags: UTC }))
     const chosen = choose([...nameProxy.exchanges, ...brokerProxy.exchanges])
     const firstBinary = brokerProxy.exchanges.length
-    const jvmFlags = ['-Drocketmq.serialize.type=ROCKETMQ']
+    const jvmFlags = [...UTC, '-Drocketmq.serialize.type=ROCKETMQ']
     const printed = await runJava('CaptureClient', args, { classPath, timeoutMs: 120_000, jvmFlags })
     console.log(printed.includes('failed') ? printed : 'binary headers: ok')
     const binary = choose(

@@ -161,7 +161,12 @@ test('bytes that are no frame cost their sender the connection, and nobody else'
   const nameserver = await startNameserver()
   const [good, client] = [await connectTo(nameserver), await connectTo(nameserver)]
   await good.ask(103, registration())
-  for (const bytes of [[0xff, 0xff, 0xff, 0xff], [0x7f, 0xff, 0xff, 0xff], [0, 0, 0, 0], [0, 0, 0, 8, 0, 0xff, 0xff, 0xff, 1, 2, 3, 4]]) {
+  for (const bytes of [
+    [0xff, 0xff, 0xff, 0xff],
+    [0x7f, 0xff, 0xff, 0xff],
+    [0, 0, 0, 0],
+    [0, 0, 0, 8, 0, 0xff, 0xff, 0xff, 1, 2, 3, 4],
+  ]) {
     const bad = await connectTo(nameserver)
     bad.write(Buffer.from(bytes))
     await bad.closed()

@@ -18,6 +18,7 @@ import {
   encodeProperties,
   encodeRecord,
   parseOffsetMsgId,
+  parseUniqKey,
   recordSize,
 } from './messages/index.ts'
 
@@ -31,6 +32,18 @@ function frame(name: string): { header: Buffer; body: Buffer; isJson: boolean } 
   const headerEnd = 8 + bytes.readUIntBE(5, 3)
   return { header: bytes.subarray(8, headerEnd), body: bytes.subarray(headerEnd), isJson: bytes[4] === 0 }
 }
+
+/** The captures were taken in UTC. */
+const utcClock = (now: number) => ({
+  now: () => now,
+  localTime(timestamp: number) {
+    const [year, month, day, hour, minute, second, millisecond] = new Date(timestamp)
+      .toISOString()
+      .split(/[-T:.Z]/)
+      .map(Number) as [number, number, number, number, number, number, number]
+    return { year, month, day, hour, minute, second, millisecond }
+  },
+})
 
 const extFields = (name: string): Record<string, string> => JSON.parse(frame(name).header.toString('utf8')).extFields
 const allNames = readdirSync(DIRECTORY)
@@ -160,6 +173,8 @@ describe('records', () => {
     const { msgId, transactionId } = extFields('send-message-v2-response')
     expect(message!.offsetMsgId).toBe(msgId)
     expect(message!.msgId).toBe(transactionId)
+    const key = parseUniqKey(message!.msgId, utcClock(message!.bornTimestamp + 1000))
+    expect(Math.abs(key.timestamp - message!.bornTimestamp)).toBeLessThan(1000)
     const { host, physicalOffset } = parseOffsetMsgId(msgId!)
     expect(createOffsetMsgId(encodeHost(host.address, host.port), physicalOffset)).toBe(msgId)
   })

@@ -95,7 +95,7 @@ function textOf(value: Json): string {
 export function jsonHeaderText(header: CommandHeader): string {
   return JSON.stringify({
     code: header.code,
-    extFields: header.extFields,
+    extFields: isEmpty(header.extFields) ? undefined : header.extFields,
     flag: header.flag,
     language: header.language,
     opaque: header.opaque,
@@ -103,4 +103,9 @@ export function jsonHeaderText(header: CommandHeader): string {
     serializeTypeCurrentRPC: 'JSON',
     version: header.version,
   })
+}
+
+function isEmpty(ext: ExtFields): boolean {
+  for (const _ in ext) return false
+  return true
 }

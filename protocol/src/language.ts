@@ -25,7 +25,9 @@ export function languageOfCode(code: number): Language {
   return BY_CODE[code] ?? 'OTHER'
 }
 
+const BY_NAME: ReadonlyMap<string, Language> = new Map(BY_CODE.map(language => [language, language]))
+
 /** A language from its name; OTHER when nobody has it. */
 export function languageOfName(name: string): Language {
-  return Object.hasOwn(languageCodes, name) ? (name as Language) : 'OTHER'
+  return BY_NAME.get(name) ?? 'OTHER'
 }

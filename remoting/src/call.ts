@@ -1,4 +1,10 @@
-import { type CommandHeader, type Frame, type RequestDeclaration, ResponseError } from '@rocketcluster/protocol'
+import {
+  type CommandHeader,
+  type Frame,
+  type RequestDeclaration,
+  type Requests,
+  ResponseError,
+} from '@rocketcluster/protocol'
 import { Waiting } from './deadlines.ts'
 import { TransportError } from './transport-error.ts'
 import { decodeReply } from './wire.ts'
@@ -25,7 +31,7 @@ export class Call extends Waiting {
   #abort: (() => void) | undefined
 
   constructor(call: {
-    declaration: RequestDeclaration<any, any, any, any>
+    declaration: Requests[string]
     opaque: number
     owner: CallOwner
     timeoutMs: number

@@ -1,10 +1,11 @@
 import {
+  type BodyOf,
   CURRENT_VERSION,
   DEFAULT_MAX_FRAME_BYTES,
   type HeaderOf,
   type Language,
   type ReplyOf,
-  type RequestDeclaration,
+  type Requests,
   ResponseError,
   type SerializeType,
 } from '@rocketcluster/protocol'
@@ -92,10 +93,7 @@ export class RemotingClient {
   }
 
   /** Answers a request that servers send. Throws when its code has a handler already. */
-  handle<D extends RequestDeclaration<any, any, any, any>>(
-    declaration: D,
-    handler: Handler<D, {}, ClientConnection>,
-  ): void {
+  handle<D extends Requests[string]>(declaration: D, handler: Handler<D, {}, ClientConnection>): void {
     this.#dispatcher.add(declaration, handler)
   }
 
@@ -120,11 +118,11 @@ export class RemotingClient {
    * ResponseError for codes other than SUCCESS that the declaration does not list as answers, FieldError for a header value
    * that is not allowed. A server that says GO_AWAY is asked again over a new connection, once.
    */
-  invoke<D extends RequestDeclaration<any, any, any, any>>(
+  invoke<D extends Requests[string]>(
     address: string,
     declaration: D,
     header: Partial<HeaderOf<D>>,
-    options: InvokeOptions<any> = {},
+    options: InvokeOptions<BodyOf<D>> = {},
   ): Promise<ReplyOf<D>> {
     const connection = this.#connections.get(address)
     if (connection === undefined) return this.#connectAndInvoke(address, declaration, header, options)
@@ -134,11 +132,11 @@ export class RemotingClient {
       .catch(error => this.#afterGoAway(error, connection, startMs, declaration, header, options))
   }
 
-  async #connectAndInvoke<D extends RequestDeclaration<any, any, any, any>>(
+  async #connectAndInvoke<D extends Requests[string]>(
     address: string,
     declaration: D,
     header: Partial<HeaderOf<D>>,
-    options: InvokeOptions<any>,
+    options: InvokeOptions<BodyOf<D>>,
   ): Promise<ReplyOf<D>> {
     const startMs = this.#world.clock.monotonicMs()
     const connection = await this.connect(address, options)
@@ -150,13 +148,13 @@ export class RemotingClient {
     }
   }
 
-  async #afterGoAway<D extends RequestDeclaration<any, any, any, any>>(
+  async #afterGoAway<D extends Requests[string]>(
     error: unknown,
     connection: ClientConnection,
     startMs: number,
     declaration: D,
     header: Partial<HeaderOf<D>>,
-    options: InvokeOptions<any>,
+    options: InvokeOptions<BodyOf<D>>,
   ): Promise<ReplyOf<D>> {
     if (!(error instanceof ResponseError) || error.status !== 'GO_AWAY') throw error
     this.#retire(connection)
@@ -171,17 +169,17 @@ export class RemotingClient {
     }
   }
 
-  #left(startMs: number, options: InvokeOptions<any>): InvokeOptions<any> & { timeoutMs: number } {
+  #left<B>(startMs: number, options: InvokeOptions<B>): InvokeOptions<B> & { timeoutMs: number } {
     const timeoutMs = (options.timeoutMs ?? DEFAULT_TIMEOUT_MS) - (this.#world.clock.monotonicMs() - startMs)
     return { ...options, timeoutMs }
   }
 
   /** Sends a request that nobody answers; resolves when it is on its way. Rejects with TransportError or FieldError. */
-  async invokeOneWay<D extends RequestDeclaration<any, any, any, any>>(
+  async invokeOneWay<D extends Requests[string]>(
     address: string,
     declaration: D,
     header: Partial<HeaderOf<D>>,
-    options: Omit<InvokeOptions<any>, 'signal'> = {},
+    options: Omit<InvokeOptions<BodyOf<D>>, 'signal'> = {},
   ): Promise<void> {
     const connection = this.#connections.get(address) ?? (await this.connect(address, options))
     connection.notify(declaration, header, options)
@@ -190,7 +188,7 @@ export class RemotingClient {
   /** The connection to an address, made when there is none. All who ask meanwhile share one attempt. */
   connect(
     address: string,
-    { timeoutMs = DEFAULT_TIMEOUT_MS, signal }: Pick<InvokeOptions<any>, 'timeoutMs' | 'signal'> = {},
+    { timeoutMs = DEFAULT_TIMEOUT_MS, signal }: Pick<InvokeOptions<unknown>, 'timeoutMs' | 'signal'> = {},
   ): Promise<ClientConnection> {
     return new Promise((resolve, reject) => {
       if (this.#closed) {

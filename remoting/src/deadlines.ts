@@ -64,7 +64,13 @@ export class Deadlines {
   #start(nowMs: number): void {
     if (this.#timer) return
     this.#tick = Math.floor(nowMs / this.#tickMs)
-    this.#timer = this.#clock.setTimeout(() => this.#turn(), this.#tickMs)
+    this.#arm(nowMs)
+  }
+
+  /** For the beginning of the next tick. */
+  #arm(nowMs: number): void {
+    const delayMs = (Math.floor(nowMs / this.#tickMs) + 1) * this.#tickMs - nowMs
+    this.#timer = this.#clock.setTimeout(() => this.#turn(), Math.max(1, delayMs))
   }
 
   #turn(): void {
@@ -85,6 +91,6 @@ export class Deadlines {
       this.remove(entry)
       entry.expire()
     }
-    if (this.#waiting > 0) this.#timer ??= this.#clock.setTimeout(() => this.#turn(), this.#tickMs)
+    if (this.#waiting > 0 && !this.#timer) this.#arm(this.#clock.monotonicMs())
   }
 }

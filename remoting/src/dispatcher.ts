@@ -9,7 +9,7 @@ import {
   isOneWay,
   type Language,
   MalformedError,
-  type RequestDeclaration,
+  type Requests,
   type ResponseCodeName,
   ResponseError,
   responseCodes,
@@ -29,7 +29,7 @@ export interface DispatcherOptions<P extends Peer> {
 }
 
 interface Route<P> {
-  readonly declaration: RequestDeclaration<any, any, any, any>
+  readonly declaration: Requests[string]
   readonly handler: Handler<any, any, P>
 }
 
@@ -53,7 +53,7 @@ export class Dispatcher<P extends Peer> {
   }
 
   /** Throws when the code has a handler already. */
-  add(declaration: RequestDeclaration<any, any, any, any>, handler: Handler<any, any, P>): void {
+  add(declaration: Requests[string], handler: Handler<any, any, P>): void {
     const { code } = declaration
     if (this.#routes.has(code)) throw new Error(`request code ${code} has a handler already`)
     this.#routes.set(code, { declaration, handler })
@@ -170,12 +170,12 @@ function notSupported(_: unknown, { code }: { code: number }): never {
 }
 
 /** Fields of the reply which a refusal or a special answer need not have are only written when given. */
-function encodeExt(declaration: RequestDeclaration<any, any, any, any>, answer: any, status: ResponseCodeName) {
+function encodeExt(declaration: Requests[string], answer: any, status: ResponseCodeName) {
   const ext = encodeReplyFields(declaration.reply, answer ?? {}, status === 'SUCCESS')
   return answer?.ext ? Object.assign(ext, answer.ext) : ext
 }
 
-function encodeReplyBody(declaration: RequestDeclaration<any, any, any, any>, body: unknown): readonly Uint8Array[] {
+function encodeReplyBody(declaration: Requests[string], body: unknown): readonly Uint8Array[] {
   if (body instanceof Uint8Array) return [body]
   if (Array.isArray(body) && (body.length === 0 || body[0] instanceof Uint8Array)) return body
   if (!declaration.replyBody) throw new Error(`request ${declaration.code} declares no reply body`)

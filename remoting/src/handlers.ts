@@ -1,4 +1,13 @@
-import type { AnswerOf, BodyOf, HeaderOf, Language, RequestDeclaration } from '@rocketcluster/protocol'
+import type {
+  AnswerOf,
+  BodyOf,
+  HeaderOf,
+  Language,
+  ReplyHeaderOf,
+  RequestDeclaration,
+  Requests,
+  ResponseCodeName,
+} from '@rocketcluster/protocol'
 import type { Peer } from './peer.ts'
 
 /** What a handler learns beside the header; the server's own services stand next to it. */
@@ -17,21 +26,24 @@ export interface RequestContext<D = RequestDeclaration, P = Peer> {
   readonly oneWay: boolean
 }
 
+/** An answer other than SUCCESS need not carry all fields of the reply: QUERY_NOT_FOUND has no offset. */
+export type SpecialAnswerOf<D> = Partial<ReplyHeaderOf<D>> & {
+  status: Exclude<ResponseCodeName, 'SUCCESS'>
+} & Pick<AnswerOf<D>, 'remark' | 'ext' | 'written' | 'body'>
+
+type Returned<D> = AnswerOf<D> | SpecialAnswerOf<D> | void
+
 export type Handler<D, Services = {}, P = Peer> = (
   header: HeaderOf<D>,
   context: RequestContext<D, P> & Services,
-) => AnswerOf<D> | void | Promise<AnswerOf<D> | void>
+) => Returned<D> | Promise<Returned<D>>
 
 /**
  * One handler for each request: `handlers satisfies Handlers<typeof brokerRequests, Services>` makes the compiler ask for the
  * ones that are missing.
  */
-export type Handlers<
-  Requests extends Record<string, RequestDeclaration<any, any, any, any>>,
-  Services = {},
-  P = Peer,
-> = {
-  [K in keyof Requests]: Handler<Requests[K], Services, P>
+export type Handlers<R extends Requests, Services = {}, P = Peer> = {
+  readonly [K in keyof R]: Handler<R[K], Services, P>
 }
 
 /** What was asked and how it ended; `status` is the response code's number, -1 for a request that nobody answers. */

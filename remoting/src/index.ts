@@ -1,5 +1,5 @@
 export { ClientConnection, RemotingClient, type RemotingClientOptions } from './client.ts'
-export type { Handler, Handlers, RequestContext, RequestRecord } from './handlers.ts'
+export type { Handler, Handlers, RequestContext, RequestRecord, SpecialAnswerOf } from './handlers.ts'
 export type { AnswerHead, InvokeOptions, OutgoingRequest, Peer, PeerLimits, RemotingHooks } from './peer.ts'
 export { type HotHandler, RemotingServer, type RemotingServerOptions, ServerConnection } from './server.ts'
 export { TransportError, type TransportErrorKind } from './transport-error.ts'

@@ -1,5 +1,6 @@
 import type { Buffer } from 'node:buffer'
 import {
+  type BodyOf,
   type CommandHeader,
   decodeHeader,
   type Frame,
@@ -9,7 +10,7 @@ import {
   type Language,
   MalformedError,
   type ReplyOf,
-  type RequestDeclaration,
+  type Requests,
   type SerializeType,
 } from '@rocketcluster/protocol'
 import type { Connection, Log } from '@rocketcluster/world'
@@ -178,10 +179,10 @@ export class Peer implements OutboxTarget {
    * Sends a request and resolves with its answer. Rejects with TransportError when none came, ResponseError for codes other
    * than SUCCESS that the declaration does not list as answers, FieldError when a header value is not allowed.
    */
-  invoke<D extends RequestDeclaration<any, any, any, any>>(
+  invoke<D extends Requests[string]>(
     declaration: D,
     header: Partial<HeaderOf<D>>,
-    options: InvokeOptions<any> = {},
+    options: InvokeOptions<BodyOf<D>> = {},
   ): Promise<ReplyOf<D>> {
     const { timeoutMs = 3000, signal } = options
     return new Promise((resolve, reject) => {
@@ -208,10 +209,10 @@ export class Peer implements OutboxTarget {
   }
 
   /** Sends a request that nobody answers. Throws TransportError `closed` or `busy`, FieldError. */
-  notify<D extends RequestDeclaration<any, any, any, any>>(
+  notify<D extends Requests[string]>(
     declaration: D,
     header: Partial<HeaderOf<D>>,
-    options: Omit<InvokeOptions<any>, 'timeoutMs' | 'signal'> = {},
+    options: Omit<InvokeOptions<BodyOf<D>>, 'timeoutMs' | 'signal'> = {},
   ): void {
     if (this.#closed)
       throw new TransportError('closed', `the connection to ${this.remoteAddress} is closed`, { sent: false })
@@ -244,9 +245,9 @@ export class Peer implements OutboxTarget {
   }
 
   #write(
-    declaration: RequestDeclaration<any, any, any, any>,
+    declaration: Requests[string],
     header: object,
-    { body, ext }: InvokeOptions<any>,
+    { body, ext }: InvokeOptions<unknown>,
     opaque: number,
     oneWay: boolean,
   ): void {

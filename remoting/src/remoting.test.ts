@@ -31,7 +31,7 @@ const handlers: Handlers<typeof testRequests, Services, ServerConnection> = {
   wait: ({ ms }) => new Promise(resolve => setTimeout(() => resolve({ ms }), ms)),
   fail: ({ how }) => {
     if (how === 'refuse') throw new ResponseError('TOPIC_NOT_EXIST', 'no such topic')
-    if (how === 'not found') return { status: 'QUERY_NOT_FOUND', remark: 'never committed' } as never
+    if (how === 'not found') return { status: 'QUERY_NOT_FOUND', remark: 'never committed' }
     if (how === 'lie') return {} as never
     throw new TypeError('a bug')
   },
@@ -182,7 +182,7 @@ describe('when the other side fails', () => {
   test('a header value that is missing is told before anything is sent', async () => {
     const { client, address } = await start()
     await expect(client.invoke(address, echo, {})).rejects.toMatchObject({ name: 'FieldError', field: 'text' })
-    await expect(client.invoke(address, wait, { ms: 1 }, { body: 'text' })).rejects.toMatchObject({
+    await expect(client.invoke(address, wait, { ms: 1 }, { body: 'text' as never })).rejects.toMatchObject({
       name: 'FieldError',
       field: 'body',
     })

@@ -5,7 +5,7 @@ import {
   frameBytes,
   type Language,
   MQVersion,
-  type RequestDeclaration,
+  type Requests,
   ResponseError,
   type SerializeType,
 } from '@rocketcluster/protocol'
@@ -24,13 +24,7 @@ import { Peer, type PeerGroup, type PeerLimits } from './peer.ts'
  */
 export type HotHandler = (frame: Frame, connection: ServerConnection) => void
 
-export interface RemotingServerOptions<
-  R extends Record<string, RequestDeclaration<any, any, any, any>> = Record<
-    string,
-    RequestDeclaration<any, any, any, any>
-  >,
-  S extends object = {},
-> {
+export interface RemotingServerOptions<R extends Requests = Requests, S extends object = {}> {
   readonly host: string
   /** 0 takes any free port. */
   readonly port: number
@@ -74,13 +68,7 @@ export class ServerConnection extends Peer {
 }
 
 /** Serves RocketMQ's remoting protocol on one port. */
-export class RemotingServer<
-  R extends Record<string, RequestDeclaration<any, any, any, any>> = Record<
-    string,
-    RequestDeclaration<any, any, any, any>
-  >,
-  S extends object = {},
-> {
+export class RemotingServer<R extends Requests = Requests, S extends object = {}> {
   readonly connections: ReadonlySet<ServerConnection>
   readonly #world: World
   readonly #options: RemotingServerOptions<R, S>

@@ -9,7 +9,7 @@ import {
   type Language,
   ONE_WAY_FLAG,
   RESPONSE_FLAG,
-  type RequestDeclaration,
+  type Requests,
   ResponseError,
   responseCodeName,
   type SerializeType,
@@ -26,7 +26,7 @@ export interface Writer {
 }
 
 export interface RequestToWrite {
-  readonly declaration: RequestDeclaration<any, any, any, any>
+  readonly declaration: Requests[string]
   readonly header: object
   readonly body: unknown
   readonly ext: Readonly<Record<string, string>> | undefined
@@ -38,16 +38,12 @@ const NO_EXT: Readonly<Record<string, string>> = Object.freeze({})
 const NO_BODY: readonly Uint8Array[] = []
 
 /** What an absent body decodes to is the codec's affair: some requests may come without. */
-export function decodeBody(declaration: RequestDeclaration<any, any, any, any>, frame: Frame): unknown {
+export function decodeBody(declaration: Requests[string], frame: Frame): unknown {
   return declaration.body?.decode(frameBody(frame) ?? frame.buffer.subarray(0, 0))
 }
 
 /** The reply to a call, or the ResponseError that it stands for. Throws FieldError when the reply is not what was declared. */
-export function decodeReply(
-  declaration: RequestDeclaration<any, any, any, any>,
-  header: CommandHeader,
-  frame: Frame,
-): unknown {
+export function decodeReply(declaration: Requests[string], header: CommandHeader, frame: Frame): unknown {
   const status = responseCodeName(header.code)
   if (status !== 'SUCCESS' && (status === undefined || !declaration.answers?.includes(status)))
     return new ResponseError(status ?? 'SYSTEM_ERROR', header.remark ?? `response code ${header.code}`, {
@@ -102,7 +98,7 @@ export function writeRequest(outbox: Outbox, writer: Writer, address: string, re
   if (body) outbox.add(body)
 }
 
-function encodeBody(declaration: RequestDeclaration<any, any, any, any>, body: unknown): Uint8Array | undefined {
+function encodeBody(declaration: Requests[string], body: unknown): Uint8Array | undefined {
   if (body === undefined) return undefined
   if (body instanceof Uint8Array) return body
   if (!declaration.body) throw new FieldError('body', `is not part of request ${declaration.code}`)

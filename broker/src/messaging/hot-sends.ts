@@ -107,6 +107,7 @@ export class HotSends {
     const responseCode = responseCodes[status === 'PUT_OK' ? 'SUCCESS' : status].code
     const latencyMs = this.#clock.monotonicMs() - group.startedMs
     const { waiting } = group
+    let counted = 0
     for (let i = 0; i < waiting.length; i++) {
       const { connection, accepted, code, opaque, oneWay, bytes } = waiting[i]!
       if (!oneWay && !connection.closed) {
@@ -123,8 +124,12 @@ export class HotSends {
         outbox.commit(end - at)
         connection.touch()
       }
-      this.#stats.answered(code, oneWay ? -1 : responseCode, latencyMs, oneWay, false)
       connection.done(bytes)
+      counted++
+      const next = waiting[i + 1]
+      if (next?.code === code && next.oneWay === oneWay) continue
+      this.#stats.answered(code, oneWay ? -1 : responseCode, latencyMs, oneWay, false, counted)
+      counted = 0
     }
   }
 

@@ -9,7 +9,7 @@ import type { Disk, DiskFile } from '@rocketcluster/world'
  *
  *     0 physicMsgTimestamp 8   logicsMsgTimestamp 8   indexMsgTimestamp 8   masterFlushedOffset 8   confirmPhyOffset 8
  *  1024 | 2048  magic 4  version 4  sequence 8  vouchedOffset 8  lastRecord 8  previousRecord 8  syncedOffset 8
- *               indexedOffset 8  queueCount 8  crc 4
+ *               indexedOffset 8  entryCount 8  crc 4
  */
 const FILE_SIZE = 4096
 const APACHE_SIZE = 40
@@ -38,8 +38,8 @@ export interface Vouched {
   readonly syncedOffset: number
   /** Physical offset of the newest message in the index; -1 when it is empty. */
   readonly indexedOffset: number
-  /** Directories of consume queues: when fewer are found, somebody has deleted some. */
-  readonly queueCount: number
+  /** The maxOffsets of all consume queues together, at `vouchedOffset`: anything else means that files were lost or cut. */
+  readonly entryCount: number
 }
 
 export class Checkpoint {
@@ -90,8 +90,8 @@ export class Checkpoint {
     return this.#vouched
   }
 
-  get queueCount(): number {
-    return this.#vouched?.queueCount ?? -1
+  get entryCount(): number {
+    return this.#vouched?.entryCount ?? -1
   }
 
   #parse(bytes: Buffer): void {
@@ -112,7 +112,7 @@ export class Checkpoint {
         previousRecord: getLong(bytes, at + 32),
         syncedOffset: getLong(bytes, at + 40),
         indexedOffset: getLong(bytes, at + 48),
-        queueCount: getLong(bytes, at + 56),
+        entryCount: getLong(bytes, at + 56),
       }
     }
   }
@@ -136,7 +136,7 @@ export class Checkpoint {
     putLong(place, 32, previousRecord)
     putLong(place, 40, values.syncedOffset)
     putLong(place, 48, values.indexedOffset)
-    putLong(place, 56, values.queueCount)
+    putLong(place, 56, values.entryCount)
     putInt(place, PLACE_SIZE - 4, crc32(place.subarray(0, PLACE_SIZE - 4)) | 0)
     await this.#file.write([place], PLACES[sequence % 2]!)
     await this.#file.write([apache], 0)

@@ -361,7 +361,7 @@ describe('after a crash', () => {
   }
 
   test('a power cut at any disk call loses nothing that a flush had made safe', async () => {
-    for (let seed = 0; seed < 150; seed++) {
+    for (let seed = 0; seed < 100; seed++) {
       await survive(seed, true).catch(error => {
         throw new Error(`seed ${seed}, with the trusted offset`, { cause: error })
       })

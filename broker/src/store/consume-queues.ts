@@ -4,7 +4,8 @@ import { cutFile, recoverQueue, type Trust } from './consume-queue-recovery.ts'
 import { blankUnits, CQ_UNIT_SIZE, unitEnd, unitOffset, unitRank } from './cq-unit.ts'
 import { eachLimited } from './each-limited.ts'
 import { offsetToFileName } from './log-files.ts'
-import { ensureDirectory, OpenFiles } from './open-files.ts'
+import { makeDurableDirectory } from './make-directory.ts'
+import { OpenFiles } from './open-files.ts'
 
 export type { Units } from './consume-queue.ts'
 
@@ -111,7 +112,10 @@ export class ConsumeQueues {
     tagsCode: number,
   ): void {
     const queue = this.#find(topic, queueId) ?? this.#make(topic, queueId)
-    if (!queue.put(queueOffset, physicalOffset, sizeBytes, tagsCode, this.#unitsPerFile)) return
+    if (!queue.put(queueOffset, physicalOffset, sizeBytes, tagsCode, this.#unitsPerFile)) {
+      if (physicalOffset + sizeBytes > queue.maxPhysicalOffset) this.#reportTaken(queue, queueOffset, physicalOffset)
+      return
+    }
     if (queue.maxPhysicalOffset > this.#maxPhysicalOffset) this.#maxPhysicalOffset = queue.maxPhysicalOffset
     if (!queue.listed) {
       queue.listed = true
@@ -154,21 +158,15 @@ export class ConsumeQueues {
     return this.#maxPhysicalOffset
   }
 
-  /** Queues that have files: fewer than a checkpoint remembers means that somebody deleted some. */
-  get queueCount(): number {
+  /** All queues' maxOffsets together: what a checkpoint remembers, to notice entries that are missing later. */
+  get entryCount(): number {
     let count = 0
-    for (const queues of this.#topics.values())
-      for (const queue of queues.values()) if (queue.filesEnd > queue.firstFile) count++
+    for (const queues of this.#topics.values()) for (const queue of queues.values()) count += queue.maxOffset
     return count
   }
 
   /** Bytes of entries that only memory has. */
   get dirtyBytes(): number {
-    return this.#dirtyBytes
-  }
-
-  /** The same under the name of the store's contract. */
-  get isDirtyBytes(): number {
     return this.#dirtyBytes
   }
 
@@ -278,6 +276,15 @@ export class ConsumeQueues {
     return queue
   }
 
+  /** Recovery repeats old messages; a new one at an old offset is a second writer, or damage, and its entry is lost. */
+  #reportTaken(queue: ConsumeQueue, queueOffset: number, physicalOffset: number): void {
+    const { topic, queueId, maxOffset } = queue
+    this.#log.error(
+      { topic, queueId, queueOffset, physicalOffset, maxOffset },
+      'the queue has an entry at this offset already: the message cannot be consumed',
+    )
+  }
+
   *#all(): Iterable<ConsumeQueue> {
     for (const queues of this.#topics.values()) yield* queues.values()
   }
@@ -305,7 +312,7 @@ export class ConsumeQueues {
 
   async #load(trust: Trust): Promise<void> {
     const { disk } = this.#world
-    await ensureDirectory(disk, this.#directory)
+    await makeDurableDirectory(disk, this.#directory)
     const found: { topic: string; queueId: number; files: number[]; short: string | undefined }[] = []
     const topics = (await disk.list(this.#directory)).filter(entry => entry.kind === 'directory')
     const directories: { topic: string; queueId: number }[] = []

@@ -406,7 +406,7 @@ async function survive(seed: number): Promise<void> {
 }
 
 test('finds what a list finds after a power cut or a kill at any disk call', async () => {
-  for (let seed = 0; seed < 60; seed++)
+  for (let seed = 0; seed < 40; seed++)
     await survive(seed).catch(error => {
       throw new Error(`seed ${seed}`, { cause: error })
     })

@@ -1,7 +1,8 @@
 import type { Log, World } from '@rocketcluster/world'
 import { INDEX_HEADER_SIZE, IndexFile, type IndexShape, indexFileSize } from './index-file.ts'
 import { extendHash, keyHash, topicHash } from './index-key.ts'
-import { ensureDirectory, OpenFiles } from './open-files.ts'
+import { makeDurableDirectory } from './make-directory.ts'
+import { OpenFiles } from './open-files.ts'
 import type { QueryResult } from './types.ts'
 
 export interface IndexServiceOptions extends IndexShape {
@@ -292,7 +293,7 @@ export class IndexService {
 
   async #load(checkpointTimestamp: number | undefined): Promise<void> {
     const { disk } = this.#world
-    await ensureDirectory(disk, this.#directory)
+    await makeDurableDirectory(disk, this.#directory)
     const sizeBytes = indexFileSize(this.#shape)
     for (const { name, kind } of await disk.list(this.#directory)) {
       if (kind !== 'file' || !FILE_NAME.test(name)) continue

@@ -1,4 +1,5 @@
 import type { Disk, DiskFile } from '@rocketcluster/world'
+import { makeDurableDirectory } from './make-directory.ts'
 
 /** One file of the log. */
 export class LogFile {
@@ -79,7 +80,7 @@ export class LogFiles {
    * given its full length with zeros. Throws Error when names or lengths cannot be those of this log.
    */
   async load(): Promise<void> {
-    await this.#disk.makeDirectory(this.directory)
+    await makeDurableDirectory(this.#disk, this.directory)
     for (const entry of await this.#disk.list(this.directory)) {
       if (entry.kind !== 'file' || !FILE_NAME.test(entry.name)) continue
       const start = Number(entry.name)

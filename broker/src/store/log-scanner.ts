@@ -4,6 +4,8 @@ import type { LogFile, LogFiles } from './log-files.ts'
 const WINDOW_BYTES = 4 * 1024 * 1024
 /** No record is longer: Apache's greatest configured messages stay far below. Keeps a damaged length from costing a GiB of memory. */
 const MAX_RECORD_BYTES = 256 * 1024 * 1024
+/** The least that a disk writes whole. */
+const SECTOR_BYTES = 512
 /** The three bytes that both magics of a record begin with. */
 const MAGIC_PREFIX = Buffer.from([0xda, 0xa3, 0x20])
 
@@ -30,6 +32,26 @@ export interface ScanOptions {
   pause(): Promise<void>
   /** Bytes before `durableTo` that are no records. */
   damaged(from: number, to: number, why: string): void
+}
+
+/**
+ * The CRC covers the body only. What a write that was cut short has not reached are zeros, from anywhere to the record's
+ * end, or in whole sectors: neither a topic nor properties look like that.
+ */
+function isTorn(buffer: Buffer, at: number, record: CheckedRecord): boolean {
+  const { topicAt, topicLength, propertiesAt, propertiesLength, physicalOffset } = record
+  if (topicLength === 0 || record.storeTimestamp <= 0) return true
+  if (buffer.subarray(topicAt, topicAt + topicLength).includes(0)) return true
+  const end = propertiesAt + propertiesLength
+  if (propertiesLength > 0 && buffer[end - 1] === 0) return true
+  for (let from = propertiesAt; from < end; ) {
+    const to = Math.min(end, from + SECTOR_BYTES - ((physicalOffset + from - at) % SECTOR_BYTES))
+    let zero = from
+    while (zero < to && buffer[zero] === 0) zero++
+    if (zero === to) return true
+    from = to
+  }
+  return false
 }
 
 /** Reads the log record by record in large pieces, checking lengths, places and CRCs (CommitLog.java#recoverAbnormally). */
@@ -67,6 +89,10 @@ export class LogScanner {
         if (check.kind === 'record') {
           if (check.physicalOffset !== position + at) {
             bad = `a record that claims to be at ${check.physicalOffset}`
+            break
+          }
+          if (position + at >= options.durableTo && isTorn(buffer, at, check)) {
+            bad = 'a record that was not written to its end'
             break
           }
           options.visit(buffer, check)

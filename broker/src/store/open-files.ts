@@ -88,9 +88,3 @@ export class OpenFiles {
     }
   }
 }
-
-/** Makes a directory when it is missing. Its entry is durable afterwards, also when a process that died had made it. */
-export async function ensureDirectory(disk: Disk, path: string): Promise<void> {
-  await disk.makeDirectory(path)
-  await disk.syncDirectory(path.slice(0, path.lastIndexOf('/')) || '/')
-}

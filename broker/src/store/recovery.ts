@@ -1,5 +1,12 @@
-import { type CheckedRecord, isQueued, javaHashUtf8, PropertyFinder, sysFlag } from '@rocketcluster/protocol/internal'
-import type { World } from '@rocketcluster/world'
+import {
+  type CheckedRecord,
+  isQueued,
+  javaHashUtf8,
+  MIN_RECORD_SIZE,
+  PropertyFinder,
+  sysFlag,
+} from '@rocketcluster/protocol/internal'
+import type { Log, World } from '@rocketcluster/world'
 import { Checkpoint, type Vouched } from './checkpoint.ts'
 import type { StoreConfig } from './config.ts'
 import { ConsumeQueues } from './consume-queues.ts'
@@ -76,8 +83,7 @@ export async function recover(
   const from = await startingPoints({ clean, vouched, checkpoint, files, scanner, queues, index, config })
 
   if (!clean) await queues.truncate(from.queues)
-  let damagedRecords = 0
-  const redispatch = new Redispatch(queues, index, config, from)
+  const redispatch = new Redispatch(world.log, files, queues, index, config, from)
   const scanned = await scanner.scan(from.log, {
     durableTo: vouched?.syncedOffset ?? 0,
     visit: (buffer, record) => redispatch.visit(buffer, record),
@@ -86,11 +92,12 @@ export async function recover(
       if (index?.needsFlush) await index.flush()
     },
     damaged: (physicalOffset, next, why) => {
-      damagedRecords++
+      redispatch.damaged(next - physicalOffset)
       log.error({ physicalOffset, next, why }, 'the commit log is damaged; what lies between is lost, the rest is kept')
     },
   })
   const { end } = scanned
+  const { damagedRecords } = redispatch
   const lastRecord =
     scanned.lastRecord >= 0 ? scanned.lastRecord : vouched?.vouchedOffset === end ? vouched.lastRecord : -1
   const lastTimestamp = scanned.lastRecord >= 0 ? scanned.lastTimestamp : checkpoint.apache.physicMsgTimestamp
@@ -111,7 +118,7 @@ export async function recover(
       lastRecord,
       syncedOffset: end,
       indexedOffset: indexedTo(index),
-      queueCount: queues.queueCount,
+      entryCount: queues.entryCount,
     })
   }
   log.info(
@@ -177,7 +184,8 @@ async function startingPoints(parts: {
   const { clean, vouched, checkpoint, files, scanner, queues, index } = parts
   const min = files.minOffset
   if (vouched !== undefined) {
-    const queuesFrom = queues.queueCount < vouched.queueCount ? min : vouched.vouchedOffset
+    // Somebody deleted or cut files of consume queues: entries that are missing are made again from the log.
+    const queuesFrom = queues.entryCount === vouched.entryCount ? vouched.vouchedOffset : min
     const indexLost = index !== undefined && indexedTo(index) < vouched.indexedOffset
     const indexFrom = indexLost ? Math.max(min, indexedTo(index) + 1) : vouched.vouchedOffset
     // Only a record boundary can be scanned from; where the index ends is none.
@@ -221,21 +229,41 @@ const DELAY = 3
 
 /** Puts records of the log into the consume queues and the index, with the values that their first dispatch gave them. */
 class Redispatch {
+  /** Damaged places met. */
+  damagedRecords = 0
+  readonly #log: Log
+  readonly #files: LogFiles
   readonly #queues: ConsumeQueues
   readonly #index: IndexService | undefined
   readonly #from: StartingPoints
   readonly #delayLevels: readonly number[]
   readonly #properties = new PropertyFinder('TAGS', 'KEYS', 'UNIQ_KEY', 'DELAY')
+  /** Messages that may have been lost to damage so far: no queue can miss more. */
+  #mayBeMissing = 0
 
-  constructor(queues: ConsumeQueues, index: IndexService | undefined, config: StoreConfig, from: StartingPoints) {
+  constructor(
+    log: Log,
+    files: LogFiles,
+    queues: ConsumeQueues,
+    index: IndexService | undefined,
+    config: StoreConfig,
+    from: StartingPoints,
+  ) {
+    this.#log = log
+    this.#files = files
     this.#queues = queues
     this.#index = index
     this.#from = from
     this.#delayLevels = config.messageDelayLevel
   }
 
+  damaged(sizeBytes: number): void {
+    this.damagedRecords++
+    this.#mayBeMissing += Math.ceil(sizeBytes / MIN_RECORD_SIZE)
+  }
+
   visit(buffer: Buffer, record: CheckedRecord): void {
-    const { physicalOffset, queueId, topicAt, propertiesAt } = record
+    const { physicalOffset, queueId, queueOffset, topicAt, propertiesAt } = record
     const forQueues = isQueued(record.sysFlag) && physicalOffset >= this.#from.queues
     const forIndex =
       this.#index !== undefined &&
@@ -245,25 +273,29 @@ class Redispatch {
     const topic = buffer.toString('utf8', topicAt, topicAt + record.topicLength)
     const properties = this.#properties
     properties.scan(buffer, propertiesAt, propertiesAt + record.propertiesLength)
-    if (forQueues) {
-      this.#fillGap(topic, record)
-      this.#queues.put(
-        topic,
-        queueId,
-        record.queueOffset,
-        physicalOffset,
-        record.size,
-        this.#tagsCode(buffer, topic, record),
-      )
+    try {
+      if (forQueues && this.#fillGap(topic, record)) {
+        const tagsCode = this.#tagsCode(buffer, topic, record)
+        this.#queues.put(topic, queueId, queueOffset, physicalOffset, record.size, tagsCode)
+      }
+      if (forIndex) {
+        const uniqKey = properties.text(buffer, UNIQ_KEY)
+        this.#index!.put(topic, uniqKey, properties.text(buffer, KEYS), physicalOffset, record.storeTimestamp)
+      }
+    } catch (error) {
+      // The CRC covers the body only: a flipped bit elsewhere makes a record that no queue can take.
+      if (!(error instanceof RangeError)) throw error
+      this.#skip(topic, record, error.message)
     }
-    if (forIndex)
-      this.#index!.put(
-        topic,
-        properties.text(buffer, UNIQ_KEY),
-        properties.text(buffer, KEYS),
-        physicalOffset,
-        record.storeTimestamp,
-      )
+  }
+
+  #skip(topic: string, record: CheckedRecord, why: string): void {
+    this.damaged(record.size)
+    const { physicalOffset, queueId, queueOffset } = record
+    this.#log.error(
+      { topic, queueId, queueOffset, physicalOffset, why },
+      'a record is damaged: its queue does not get it',
+    )
   }
 
   /** For SCHEDULE_TOPIC_XXXX the time of delivery (CommitLog.java#checkMessageAndReturnSize). */
@@ -277,15 +309,27 @@ class Redispatch {
   }
 
   /**
-   * A damaged record left a hole in its queue. The hole is filled with entries that point at nothing readable, so that
-   * the messages behind it keep their offsets; who reads them skips them.
+   * Damage, or files deleted before their entries were safe, left a hole in the queue. It is filled with entries that
+   * point at nothing readable, so that the messages behind it keep their offsets; who reads them skips them. A hole
+   * larger than what can be missing is no hole: the record itself lies about its place. Returns false then.
    */
-  #fillGap(topic: string, record: CheckedRecord): void {
-    const { queueId, queueOffset } = record
+  #fillGap(topic: string, record: CheckedRecord): boolean {
+    const { queueId, queueOffset, physicalOffset } = record
     const queues = this.#queues
     const next = queues.maxOffset(topic, queueId)
-    if (next === 0 || queueOffset <= next) return
-    for (let missing = next; missing < queueOffset; missing++)
-      queues.put(topic, queueId, missing, record.physicalOffset - (queueOffset - missing), 1, 0)
+    const missing = queueOffset - next
+    if (next === 0 || missing <= 0) return true
+    const deleted = Math.floor(this.#files.minOffset / MIN_RECORD_SIZE)
+    if (missing > this.#mayBeMissing + deleted) {
+      this.#skip(topic, record, `its queue offset ${queueOffset} does not follow ${next - 1}`)
+      return false
+    }
+    for (let offset = next; offset < queueOffset; offset++) {
+      const left = queueOffset - offset
+      queues.put(topic, queueId, offset, this.#files.minOffset - left, 1, 0)
+      // Refused, as the queue has messages behind the log's start: then just before the next message.
+      if (queues.maxOffset(topic, queueId) === offset) queues.put(topic, queueId, offset, physicalOffset - left, 1, 0)
+    }
+    return true
   }
 }

@@ -16,6 +16,7 @@ import type { ConsumeQueues } from './consume-queues.ts'
 import { isRecordAt, MessageReader } from './get-message.ts'
 import type { IndexService } from './index-service.ts'
 import { LogFiles } from './log-files.ts'
+import { makeDurableDirectory } from './make-directory.ts'
 import { indexedTo, recover } from './recovery.ts'
 import { Retention } from './retention.ts'
 import { StoreStats } from './stats.ts'
@@ -71,7 +72,7 @@ export class Store {
   #timers: Timer[] = []
   #flushing: Promise<void> | undefined
   #flushedTo = 0
-  #resuming = false
+  #resuming: Promise<void> | undefined
   #closing: Promise<void> | undefined
 
   /**
@@ -81,7 +82,7 @@ export class Store {
   static async open(world: World, config: StoreConfig): Promise<Store> {
     const { disk } = world
     const root = config.storePathRootDir
-    await disk.makeDirectory(root)
+    await makeDurableDirectory(disk, root)
     let lock: DiskLock
     try {
       lock = await disk.lock(`${root}/lock`)
@@ -147,7 +148,8 @@ export class Store {
       log: world.log,
     })
     this.#retention = new Retention(world, config, files, {
-      activeFrom: () => files.startOf(this.#log.written),
+      // Files that the checkpoint does not vouch for yet are in use: recovery may have to read them.
+      activeFrom: () => files.startOf(this.#flushedTo),
       removed: () => this.#filesRemoved(),
       diskFull: reason => this.#setObstacle('disk', reason),
       spaceIsBack: () => this.#spaceIsBack(),
@@ -420,14 +422,16 @@ export class Store {
   }
 
   async #flush(): Promise<void> {
+    // All of one moment: what is readable is exactly what the queues have entries for.
     const { readable, lastRecord } = this.#log
-    if (readable === this.#flushedTo && this.#checkpoint.queueCount === this.#queues.queueCount) return
+    const { entryCount } = this.#queues
+    const indexedOffset = indexedTo(this.#index)
+    if (readable === this.#flushedTo && this.#checkpoint.entryCount === entryCount) return
     try {
       while (this.#log.synced < readable && this.#log.failure === undefined) await this.#log.sync()
       if (this.#log.synced < readable) return
       const timestamp = this.#log.syncedTimestamp
       const synced = this.#log.synced
-      const indexedOffset = indexedTo(this.#index)
       await this.#queues.flush()
       const indexed = await this.#index?.flush()
       await this.#checkpoint.write({
@@ -438,7 +442,7 @@ export class Store {
         lastRecord,
         syncedOffset: synced,
         indexedOffset,
-        queueCount: this.#queues.queueCount,
+        entryCount,
       })
       this.#flushedTo = readable
       this.#setObstacle('derived', undefined)
@@ -463,12 +467,12 @@ export class Store {
   }
 
   #spaceIsBack(): void {
-    if (!this.#obstacles.has('log') || this.#resuming) return
-    this.#resuming = true
-    this.#log
-      .resume()
-      .then(resumed => resumed && this.#setObstacle('log', undefined))
-      .finally(() => (this.#resuming = false))
+    if (!this.#obstacles.has('log')) return
+    this.#resuming ??= this.#resume().finally(() => (this.#resuming = undefined))
+  }
+
+  async #resume(): Promise<void> {
+    if (await this.#log.resume()) this.#setObstacle('log', undefined)
   }
 
   /**
@@ -484,6 +488,7 @@ export class Store {
     this.#setObstacle('closing', 'the broker is shutting down')
     for (const timer of this.#timers) timer.cancel()
     await this.#retention.stop()
+    await this.#resuming
     try {
       const clean = await this.#log.drain()
       await this.#flushing?.catch(() => {})

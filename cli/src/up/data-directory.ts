@@ -72,6 +72,19 @@ export class DataDirectory {
     return directory
   }
 
+  /** The last run was killed: its processes may still be about to stop. */
+  get endedAbruptly(): boolean {
+    return existsSync(join(this.path, RUNNING))
+  }
+
+  /** Names of those whose store is still locked by a process of the last run. */
+  async stillInUse(names: readonly string[]): Promise<string[]> {
+    const states = await Promise.all(
+      names.map(async name => ({ name, inUse: await isLocked(join(this.path, name, LOCK)) })),
+    )
+    return states.filter(({ inUse }) => inUse).map(({ name }) => name)
+  }
+
   /** The ports of the last run. */
   get lastPorts(): PortPlan | undefined {
     return this.#read<Memory>(MEMORY)?.ports
@@ -137,14 +150,18 @@ async function lock(path: string): Promise<DiskLock> {
  * is asked too: it is held exactly as long as the cluster runs.
  */
 export async function runningIn(path: string): Promise<RunningCluster | undefined> {
-  const running = existsSync(join(path, LOCK)) ? readJson<RunningCluster>(join(path, RUNNING)) : undefined
-  if (!running) return undefined
+  const running = readJson<RunningCluster>(join(path, RUNNING))
+  return running && (await isLocked(join(path, LOCK))) ? running : undefined
+}
+
+async function isLocked(path: string): Promise<boolean> {
+  if (!existsSync(path)) return false
   try {
-    const probe = await nodeDisk.lock(join(path, LOCK))
+    const probe = await nodeDisk.lock(path)
     await probe.release()
-    return undefined
+    return false
   } catch (error) {
-    if (error instanceof DiskError && error.code === 'LOCKED') return running
+    if (error instanceof DiskError && error.code === 'LOCKED') return true
     throw error
   }
 }

@@ -1,10 +1,16 @@
 import type { RenderedProcess } from '@rocketcluster/config'
 import { brokerRequests, nameserverRequests, ResponseError } from '@rocketcluster/protocol'
-import { type RemotingClient, TransportError } from '@rocketcluster/remoting'
+import { RemotingClient, TransportError } from '@rocketcluster/remoting'
+import { nodeWorld } from '@rocketcluster/world/node'
 
 /** A topic that every broker has, whatever its configuration (TopicConfigManager.java). */
 const PROBE_TOPIC = 'SELF_TEST_TOPIC'
 const PROBE_TIMEOUT_MS = 2000
+
+/** A connection to the cluster that starts. Close it. */
+export function openProbe(): RemotingClient {
+  return new RemotingClient(nodeWorld())
+}
 
 /**
  * What keeps clients from sending and receiving, as a sentence, or undefined when nothing does: every name server

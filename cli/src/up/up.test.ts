@@ -1,10 +1,11 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { CommandLine, runToEnd } from '../testing/command-line.ts'
-import type { RunningCluster } from './data-directory.ts'
+import { runHere } from '../testing/in-process.ts'
+import { DataDirectory, type RunningCluster } from './data-directory.ts'
 
 const MANIFEST =
   'apiVersion: rocketcluster.dev/v1beta1\nkind: RocketCluster\nmetadata: { name: demo }\nspec: { nameServer: { replicas: 2 } }\n'
@@ -77,6 +78,8 @@ test('one JSON line, restart of what dies, a clean stop, and the same ports agai
     stderr: expect.stringMatching(/is in use by another "rocketcluster up"/),
   })
 
+  const at = ['--name-server', cluster.nameServers.join(';')]
+  expect(await runHere('produce', '-t', 'kept', '-m', 'before', ...at)).toMatchObject({ code: 0 })
   process.kill(broker.pid!, 'SIGKILL')
   await until(() => first.stderr.includes('demo-broker-0-0 runs again'))
   expect(first.stderr).toMatch(/demo-broker-0-0 died \(signal SIGKILL\); starting it again in 0\.25 s/)
@@ -93,12 +96,22 @@ test('one JSON line, restart of what dies, a clean stop, and the same ports agai
   expect(again.nameServers).toEqual(cluster.nameServers)
   expect(again.processes.map(({ address }) => address)).toEqual(cluster.processes.map(({ address }) => address))
 
+  const found = await runHere('consume', '-t', 'kept', '-w', '3', '-c', '1', '--name-server', again.nameServers[1]!)
+  expect(found).toMatchObject({ code: 0, stdout: 'before\n' })
+
   // Killed without a chance to stop anybody: its children stop by themselves, and the directory is free.
   third.process.kill('SIGKILL')
-  await until(() => again.processes.every(({ pid }) => !isAlive(pid!)))
-  expect(existsSync(join(broker.dataDir, 'abort'))).toBe(false)
+  await third.finished
   const fourth = up()
-  await fourth.firstLine()
+  const last = JSON.parse(await fourth.firstLine()) as RunningCluster
+  await until(() => again.processes.every(({ pid }) => !isAlive(pid!)))
+  expect(last.nameServers).toEqual(cluster.nameServers)
+  expect(
+    readFileSync(join(data(), 'logs', 'demo-broker-0-0.log'), 'utf8')
+      .trimEnd()
+      .split('\n')
+      .findLast(line => line.includes('"clean"')),
+  ).toContain('"clean":true')
   fourth.process.kill('SIGINT')
   expect(await fourth.finished).toMatchObject({ code: 0 })
 }, 60_000)
@@ -124,14 +137,8 @@ test('--port BASE puts the first name server there, and a port in use is refused
 
 test('a process that cannot start ends it, with the end of its log', async () => {
   // A commit log that is a file: no broker can live with that.
-  const first = up()
-  const { processes } = JSON.parse(await first.firstLine()) as RunningCluster
-  first.process.kill('SIGTERM')
-  await first.finished
-  const commitlog = join(processes.at(-1)!.dataDir, 'commitlog')
-  rmSync(commitlog, { recursive: true })
-  writeFileSync(commitlog, 'not a directory')
-
+  mkdirSync(join(data(), 'demo-broker-0-0'), { recursive: true })
+  writeFileSync(join(data(), 'demo-broker-0-0', 'commitlog'), 'not a directory')
   const { code, stdout, stderr } = await up().finished
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
   expect(stderr).toMatch(
@@ -148,14 +155,11 @@ test('a stop while it starts is a clean stop', async () => {
 }, 30_000)
 
 test('another cluster in the same directory is refused', async () => {
-  const first = up()
-  await first.firstLine()
-  first.process.kill('SIGTERM')
-  await first.finished
-  writeFileSync(manifest, MANIFEST.replace('demo', 'other'))
-  const { code, stderr } = await up().finished
-  expect(code).toBe(1)
-  expect(stderr).toMatch(
-    /holds the cluster demo and the manifest is about other; give it a directory of its own with --data/,
+  const directoryOfDemo = await DataDirectory.take(data(), 'demo')
+  directoryOfDemo.remember('demo', {})
+  await directoryOfDemo.release()
+  await expect(DataDirectory.take(data(), 'other')).rejects.toThrow(
+    `the data directory ${data()} holds the cluster demo and the manifest is about other; give it a directory of its own with --data`,
   )
-}, 30_000)
+  await (await DataDirectory.take(data(), 'demo')).release()
+})

@@ -1,18 +1,16 @@
 import { readFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { createServer, isIP } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { processesOf, type RenderedCluster, type RenderedProcess, renderRocketCluster } from '@rocketcluster/config'
 import { ManifestError, parseRocketCluster, type RocketCluster } from '@rocketcluster/crds'
-import { RemotingClient } from '@rocketcluster/remoting'
-import { type DiskLock, silentLog } from '@rocketcluster/world'
-import { nodeDisk, nodeWorld } from '@rocketcluster/world/node'
-import { CommandError, command, oneWord, type Terminal, wholeNumber } from '../command.ts'
+import type { DiskLock } from '@rocketcluster/world'
+import { nodeDisk } from '@rocketcluster/world/node'
+import { CommandError, command, oneWord, type Terminal, UsageError, wholeNumber } from '../command.ts'
 import { DataDirectory, DEFAULT_DATA_ROOT, type RunningCluster } from './data-directory.ts'
 import { choosePorts, firstTaken, type PortPlan, portCount, portsFrom } from './ports.ts'
-import { answers, waitingFor } from './readiness.ts'
 import { jsonReport, quote, type Report, textReport } from './report.ts'
 import { Supervisor } from './supervisor.ts'
 
@@ -25,6 +23,7 @@ const PROGRAMS = {
 const POLL_MS = 25
 /** A process that dies so often before the cluster is ready will not get better by itself. */
 const HOPELESS_DEATHS = 3
+const LAST_RUN_PATIENCE_MS = 10_000
 /** Brokers get most of the ten seconds that a stop may take: they have messages to bring to disk. */
 const BROKER_PATIENCE_MS = 7000
 const NAME_SERVER_PATIENCE_MS = 1500
@@ -66,6 +65,9 @@ export const up = command({
   ],
   async run(values, terminal) {
     const output = oneWord('output', values.output, ['text', 'json'])
+    const host = values.host === 'localhost' ? '127.0.0.1' : values.host
+    if (isIP(host) === 0)
+      throw new UsageError(`--host is "${host}"; allowed is an IP address of this machine: it stands in every message`)
     const timeoutMs = wholeNumber('timeout', values.timeout, 1, 3600) * 1000
     const base = values.port === undefined ? undefined : wholeNumber('port', values.port, 1, 65_535)
     const cluster = readManifest(values.file)
@@ -75,8 +77,9 @@ export const up = command({
     )
     const wellKnown = new WellKnownPorts()
     try {
+      await lastRunIsOver(cluster, directory)
       const ports = await portsOf(cluster, base, directory, wellKnown)
-      const rendered = render(cluster, ports, directory, values.host)
+      const rendered = render(cluster, ports, directory, host)
       directory.remember(cluster.metadata.name, ports)
       const report = output === 'json' ? jsonReport(terminal) : textReport(terminal)
       for (const warning of rendered.warnings) report.warning(warning)
@@ -123,6 +126,27 @@ function readManifest(file: string): RocketCluster {
   }
 }
 
+/**
+ * After `kill -9` of the last run its processes notice and stop, which takes them a moment; their ports and stores are
+ * not free before. Throws CommandError when they take too long.
+ */
+async function lastRunIsOver(cluster: RocketCluster, directory: DataDirectory): Promise<void> {
+  if (!directory.endedAbruptly) return
+  const processes = processesOf(cluster).filter(({ name }) => directory.lastPorts?.[name] !== undefined)
+  const stores = processes.filter(({ kind }) => kind === 'broker').map(({ name }) => name)
+  const dueMs = performance.now() + LAST_RUN_PATIENCE_MS
+  for (;;) {
+    const [busy] = await directory.stillInUse(stores)
+    if (busy === undefined && !(await firstTaken(directory.lastPorts ?? {}, processes, portIsFree))) return
+    if (performance.now() > dueMs) {
+      // Ports may by now belong to anybody; a store that is locked cannot be opened.
+      if (busy === undefined) return
+      throw new CommandError(`${busy} of the last run still runs in ${directory.path}/${busy}; stop that process first`)
+    }
+    await sleep(POLL_MS)
+  }
+}
+
 async function portsOf(
   cluster: RocketCluster,
   base: number | undefined,
@@ -152,11 +176,11 @@ async function portsOf(
 }
 
 function render(cluster: RocketCluster, ports: PortPlan, directory: DataDirectory, host: string): RenderedCluster {
-  const isLoopback = host === 'localhost' || host === '::1' || host.startsWith('127.')
+  const isLoopback = host === '::1' || host.startsWith('127.')
   return renderRocketCluster(cluster, ({ name }) => ({
-    host: host === 'localhost' ? '127.0.0.1' : host,
+    host,
     // What others on the network should reach listens to them; nothing else does.
-    bindAddress: host === 'localhost' ? '127.0.0.1' : isLoopback ? host : '0.0.0.0',
+    bindAddress: isLoopback ? host : isIP(host) === 6 ? '::' : '0.0.0.0',
     listenPort: ports[name]!.listenPort,
     metricsPort: ports[name]!.metricsPort,
     directory: directory.processDirectory(name),
@@ -195,8 +219,7 @@ async function runCluster(
   )
   const lastResort = () => supervisor.kill()
   process.once('exit', lastResort)
-  const world = nodeWorld({ log: silentLog })
-  const client = new RemotingClient(world)
+  let closeProbe = async () => {}
   const startedMs = performance.now()
   const nameServers = processes.filter(({ kind }) => kind === 'nameserver')
   const brokers = processes.filter(({ kind }) => kind === 'broker')
@@ -225,6 +248,10 @@ async function runCluster(
   try {
     report.starting(cluster, processes)
     nameServers.forEach(start)
+    // Loaded while they start.
+    const { answers, openProbe, waitingFor } = await import('./readiness.ts')
+    const client = openProbe()
+    closeProbe = () => client.close()
     // A broker that finds no name server tries again a second later: worth a moment's wait here.
     await until(async () => {
       const answering = await Promise.all(nameServers.map(nameServer => answers(client, nameServer)))
@@ -232,7 +259,7 @@ async function runCluster(
     })
     if (!stop.aborted) brokers.forEach(start)
     await until(() => (stop.aborted ? Promise.resolve(undefined) : waitingFor(client, processes)))
-    await client.close()
+    await closeProbe()
     if (!stop.aborted) {
       isReady = true
       const now = running(cluster, processes, supervisor)
@@ -245,7 +272,7 @@ async function runCluster(
     }
     return 0
   } finally {
-    await client.close()
+    await closeProbe()
     report.stopping()
     // Brokers first: they say goodbye to name servers that are still there, and clients then find no route to them.
     const killed = [

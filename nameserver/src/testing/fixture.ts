@@ -6,13 +6,12 @@ import { nodeWorld } from '@rocketcluster/world/node'
 import { Nameserver } from '../nameserver.ts'
 import { RawClient, type RawRequest } from './raw-client.ts'
 
-const directory = mkdtempSync(join(tmpdir(), 'nameserver-'))
 const cleanups: (() => Promise<unknown>)[] = []
-let started = 0
 
 /** A name server on a free port of loopback, with files of its own; closed by `cleanUp`. */
 export async function startNameserver(overrides: NamesrvOverrides = {}): Promise<Nameserver> {
-  const mine = join(directory, String(++started))
+  const mine = mkdtempSync(join(tmpdir(), 'nameserver-'))
+  cleanups.push(async () => rmSync(mine, { recursive: true, force: true }))
   const { config } = namesrvConfig.parse('', {
     listenPort: 0,
     bindAddress: '127.0.0.1',
@@ -35,7 +34,6 @@ export async function connectTo({ port }: Nameserver): Promise<RawClient> {
 /** For `afterEach`. */
 export async function cleanUp(): Promise<void> {
   for (const clean of cleanups.splice(0).reverse()) await clean()
-  rmSync(directory, { recursive: true, force: true })
 }
 
 export interface BrokerOf {

@@ -114,7 +114,8 @@ export class HeaderScanner {
   }
 
   scan(frame: Frame): boolean {
-    this.starts.fill(-1)
+    const { starts } = this
+    for (let i = 0; i < starts.length; i++) starts[i] = -1
     return frame.serializeType === 'JSON'
       ? this.#json(frame.buffer, frame.headerStart, frame.headerEnd)
       : this.#binary(frame.buffer, frame.headerStart, frame.headerEnd)
@@ -254,6 +255,7 @@ export class HeaderScanner {
    * `slab.position`, and `#at` is on the closing quote.
    */
   #unescape(buffer: Buffer, valueStart: number, at: number, end: number): number {
+    if (at >= end) return -1
     ensureSlab(end - valueStart)
     const into = slab.buffer
     // A slab that filled up between two texts of one header would need two references: such a header is unusual enough.

@@ -2,6 +2,7 @@ import type { Buffer } from 'node:buffer'
 
 const SLOTS = 4096
 const MAX_BYTES = 255
+const HASHED_BYTES = 8
 
 /**
  * Strings by their bytes, so that the topic of each message is one and the same string and none is built per message.
@@ -12,8 +13,10 @@ const strings: string[] = new Array(SLOTS).fill('')
 /** The text of ASCII bytes. The caller has made sure that none is above 127. */
 export function cachedAscii(bytes: Uint8Array, start: number, end: number): string {
   const length = end - start
+  // Names that a cluster has many of differ at their ends; those that do not only share a slot.
   let hash = length
-  for (let i = start; i < end; i++) hash = (Math.imul(hash, 31) + bytes[i]!) | 0
+  for (let i = length > HASHED_BYTES ? end - HASHED_BYTES : start; i < end; i++)
+    hash = (Math.imul(hash, 31) + bytes[i]!) | 0
   const slot = (hash ^ (hash >>> 15)) & (SLOTS - 1)
   const known = strings[slot]!
   if (known.length === length) {

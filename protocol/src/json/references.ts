@@ -53,8 +53,10 @@ export function resolveReferences(root: Json): Json {
   const counts = new Map<Json, number>()
   let budget = MAX_REFERENCED_VALUES
   const resolved = (path: string): Json => {
+    const steps = stepsOf(path)
+    if (steps === undefined) return null
     let target: Json | undefined = root
-    for (const step of stepsOf(path) ?? ['', '']) target = child(target, step)
+    for (const step of steps) target = child(target, step)
     if (target === undefined) return null
     let count = counts.get(target)
     if (count === undefined) {
@@ -73,9 +75,9 @@ export function resolveReferences(root: Json): Json {
     if (path !== undefined) {
       const replacement = resolved(path)
       places.push(() => put(replacement))
-    } else if (Array.isArray(value))
-      value.forEach((item, i) => visit(item, replacement => void (value[i] = replacement)))
-    else if (value instanceof Map)
+    } else if (Array.isArray(value)) {
+      for (const [i, item] of value.entries()) visit(item, replacement => void (value[i] = replacement))
+    } else if (value instanceof Map)
       for (const [key, item] of value) visit(item, replacement => void value.set(key, replacement))
     else if (isContainer(value)) {
       const object = value as JsonObject

@@ -29,7 +29,7 @@ export class PipeNetwork implements Network {
     const port = options.port || 20_000 + this.#nextPort++
     if (this.#listeners.has(port)) throw new NetworkError('EADDRINUSE', `port ${port} is taken`)
     this.#listeners.set(port, options)
-    return { host: options.host, port, close: async () => void this.#listeners.delete(port) }
+    return { host: options.host, port, updateTls() {}, close: async () => void this.#listeners.delete(port) }
   }
 
   async connect({ host, port }: ConnectOptions): Promise<Connection> {

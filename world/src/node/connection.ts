@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Connection } from '../network.ts'
 import { endpoint } from './network-error.ts'
-import { proxyHeader } from './proxy-protocol.ts'
+import { type ProxyHeader, proxyHeader } from './proxy-protocol.ts'
 
 const NOTHING = Buffer.alloc(0)
 const ignore = () => {}
@@ -37,6 +37,7 @@ export class NodeConnection implements Connection {
   readonly #socket: Socket
   #error: Error | undefined
   #start: Buffer | undefined
+  #isHeaderBehind = false
   #paused = false
   #ended = false
   #waitsForDrain = false
@@ -117,13 +118,14 @@ export class NodeConnection implements Connection {
 
   readonly #onStart = (chunk: Buffer) => {
     let start = (this.#start = this.#start ? Buffer.concat([this.#start, chunk]) : chunk)
-    const header = proxyHeader(start)
+    const header: ProxyHeader = this.#isHeaderBehind ? { kind: 'none' } : proxyHeader(start)
     if (header.kind === 'more') return
     if (header.kind === 'header') {
+      this.#isHeaderBehind = true
       this.remoteAddress = header.source ?? this.remoteAddress
       this.localAddress = header.destination ?? this.localAddress
       start = this.#start = start.subarray(header.length)
-      if (start.length === 0) return // what comes next may still be a handshake; a second header is a broken frame
+      if (start.length === 0) return // what comes next may still be a handshake
     }
     this.#start = undefined
     if (header.kind === 'broken') {

@@ -53,7 +53,7 @@ export class DiskMedium {
   #unsynced: NameChange[] = []
   #usedPages = 0
   #faults: { fault: DiskFault; left: number }[] = []
-  readonly #locks = new Map<SimFile, object>()
+  readonly #locks = new Map<SimFile, { readonly owner: object }>()
 
   readonly #budget: PageBudget = {
     take: () => {
@@ -106,30 +106,25 @@ export class DiskMedium {
     }
   }
 
+  /** The kernel has closed what `owner` had open; now its locks go. What it wrote stays. */
   processDied(owner: object): void {
-    for (const [file, holder] of this.#locks) if (holder === owner) this.#locks.delete(file)
-    for (const file of files(this.#root)) {
-      file.pages.processDied(this.#random)
-      file.handles = 0
-    }
+    for (const [file, lock] of this.#locks) if (lock.owner === owner) this.#locks.delete(file)
+    for (const file of files(this.#root)) file.pages.evictLost(this.#random)
   }
 
+  /** Only when no process uses the disk any more. */
   powerCut(): void {
     const random = this.#random
     this.#locks.clear()
     const mood = random.pick(['none', 'all', 'first', 'each'] as const)
     const first = random.int(this.#unsynced.length + 1)
     this.#unsynced.forEach((change, index) => {
-      const survives =
-        mood === 'all' || (mood === 'first' && index < first) || (mood === 'each' && random.chance(0.5))
+      const survives = mood === 'all' || (mood === 'first' && index < first) || (mood === 'each' && random.chance(0.5))
       if (survives) makeDurable(change)
     })
     this.#unsynced = []
     restore(this.#root)
-    for (const file of files(this.#root)) {
-      file.handles = 0
-      file.pages.powerCut(random)
-    }
+    for (const file of files(this.#root)) file.pages.powerCut(random)
     this.#countAgain()
   }
 
@@ -248,7 +243,7 @@ export class DiskMedium {
 
   assertNotLockedBy(owner: object, path: string, doing: string): void {
     const node = this.#locks.size > 0 ? this.find(path, doing) : undefined
-    if (node?.kind === 'file' && this.#locks.get(node) === owner) {
+    if (node?.kind === 'file' && this.#locks.get(node)?.owner === owner) {
       throw new DiskError('LOCKED', path, `${doing} (this process holds its lock)`)
     }
   }
@@ -257,12 +252,14 @@ export class DiskMedium {
     const node = this.find(path, 'lock')
     if (node?.kind === 'directory') throw new DiskError('EISDIR', path, 'lock')
     const file = node ?? this.create(path, 'lock', nowMs)
-    const holder = this.#locks.get(file)
-    if (holder) throw new DiskError('LOCKED', path, `lock (held by ${holder === owner ? 'this same' : 'another'} process)`)
+    const held = this.#locks.get(file)
+    if (held)
+      throw new DiskError('LOCKED', path, `lock (held by ${held.owner === owner ? 'this same' : 'another'} process)`)
     if (file.pages.sizeBytes === 0) file.pages.write(Buffer.from('lock'), 0)
-    this.#locks.set(file, owner)
+    const lock = { owner }
+    this.#locks.set(file, lock)
     return () => {
-      if (this.#locks.get(file) === owner) this.#locks.delete(file)
+      if (this.#locks.get(file) === lock) this.#locks.delete(file)
     }
   }
 
@@ -278,30 +275,22 @@ export class DiskMedium {
 
   #change(change: NameChange): void {
     this.#unsynced.push(change)
+    const unnamed: SimFile[] = []
     for (const { directory, name, node } of change) {
       const before = directory.entries.get(name)
       if (node) directory.entries.set(name, node)
       else directory.entries.delete(name)
       if (node?.kind === 'file') node.names++
-      if (before?.kind === 'file') before.names--
+      if (before?.kind !== 'file') continue
+      before.names--
+      unnamed.push(before)
     }
-    for (const { directory, name } of change) {
-      // A removed file keeps its bytes while the removal may still be undone; it is counted again after a power cut.
-      const before = directory.durable.get(name)
-      if (before?.kind === 'file') this.#freeWhenUnused(before)
-    }
+    for (const file of unnamed) this.#freeWhenUnused(file)
   }
 
   #freeWhenUnused(file: SimFile): void {
-    if (file.names > 0 || file.handles > 0 || this.#mayReturn(file)) return
-    file.pages.free()
-  }
-
-  #mayReturn(file: SimFile): boolean {
-    for (const directory of directories(this.#root)) {
-      for (const node of directory.durable.values()) if (node === file) return true
-    }
-    return this.#unsynced.some(change => change.some(({ node }) => node === file))
+    // The bytes themselves stay as long as a power cut may bring the name back, and are counted again then.
+    if (file.names === 0 && file.handles === 0) this.#budget.giveBack(file.pages.pageCount)
   }
 }
 

@@ -11,7 +11,7 @@ const MOST_VERSIONS = 4
 /** Sector number -> what it may still be on the platter, the synced content first. */
 type Versions = Map<number, Uint8Array[]>
 
-interface RunningSync {
+export interface RunningSync {
   readonly sectors: Versions
   readonly sizeBytes: number
 }
@@ -49,7 +49,12 @@ export class FilePages {
 
   /** Whether every byte and the size are on the platter. */
   get isSynced(): boolean {
-    return this.#dirty.size === 0 && this.#lost.size === 0 && this.#syncs.length === 0 && this.#durableSizeBytes === this.sizeBytes
+    return (
+      this.#dirty.size === 0 &&
+      this.#lost.size === 0 &&
+      this.#syncs.length === 0 &&
+      this.#durableSizeBytes === this.sizeBytes
+    )
   }
 
   read(into: Uint8Array, position: number): number {
@@ -109,13 +114,18 @@ export class FilePages {
     }
   }
 
-  /** The process died. The page cache stays, except that pages of a failed sync may be read from the disk again. */
-  processDied(random: SimRandom): void {
-    for (const sync of this.#syncs.splice(0)) {
-      const newer = this.#dirty
-      this.#dirty = sync.sectors
-      for (const [sector, versions] of newer) append(this.#dirty, sector, versions)
-    }
+  /** The process died before its sync came back: nobody knows, so all of it is still dirty. */
+  abandonSync(sync: RunningSync): void {
+    const index = this.#syncs.indexOf(sync)
+    if (index < 0) return
+    this.#syncs.splice(index, 1)
+    const newer = this.#dirty
+    this.#dirty = sync.sectors
+    for (const [sector, versions] of newer) append(this.#dirty, sector, versions)
+  }
+
+  /** Pages of a failed sync leave the cache and are read from the disk again, with what it has. */
+  evictLost(random: SimRandom): void {
     for (const [sector, versions] of [...this.#lost]) {
       if (!random.chance(0.5)) continue
       this.#putSector(sector, versions[0]!)
@@ -165,12 +175,6 @@ export class FilePages {
     if (at >= this.sizeBytes || !page) return false
     page[at % PAGE_BYTES]! ^= 1 << random.int(8)
     return true
-  }
-
-  /** Gives the pages back: the file is gone. */
-  free(): void {
-    this.#budget.giveBack(this.#pages.size)
-    this.#pages.clear()
   }
 
   #pageForWriting(index: number): Uint8Array | undefined {

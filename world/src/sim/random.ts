@@ -41,7 +41,8 @@ export class SimRandom implements Random {
   }
 
   int(bound: number): number {
-    if (!Number.isSafeInteger(bound) || bound < 1) throw new RangeError(`int(${bound}): bound must be an integer from 1`)
+    if (!Number.isSafeInteger(bound) || bound < 1)
+      throw new RangeError(`int(${bound}): bound must be an integer from 1`)
     return Math.floor(this.next() * bound)
   }
 

@@ -50,7 +50,7 @@ export class Scheduler {
   }
 
   schedule(label: string, delayMs: number, run: () => void): Timer {
-    const delay = delayMs > 0 ? delayMs : 0 // also NaN
+    const delay = Number.isNaN(delayMs) ? 0 : Math.max(0, delayMs)
     const event = new SimEvent(this.nowMs + delay, this.#order++, label, run)
     this.#push(event)
     return event
