@@ -49,8 +49,6 @@ const HA_PORT_DISTANCE = 1
 /** How often silent clients, and held pulls whose time is up, are looked for. */
 const EXPIRE_CLIENTS_MS = 10_000
 const EXPIRE_PULLS_MS = 100
-/** How long a stop waits for answers that are on their way. */
-const GRACE_MS = 2000
 
 /** One broker: the store, what it knows of topics, groups and clients, its listeners, and its registrations. */
 export class Broker {
@@ -160,6 +158,7 @@ export class Broker {
           handlers: brokerHandlers,
           services,
           excludeCodes,
+          limits: { highWaterBytes: config.writeBufferHighWaterMark },
           idleTimeoutMs: config.serverChannelMaxIdleTimeSeconds * 1000,
           hot,
           onClose,
@@ -252,10 +251,11 @@ export class Broker {
   }
 
   async #stop(): Promise<void> {
-    const { nameServers, heldPulls, offsets, topics, groups, store } = this.services
+    const { config, nameServers, heldPulls, offsets, topics, groups, store } = this.services
     await nameServers.stop()
     heldPulls.wakeAll()
-    await Promise.all(this.#servers.map(server => server.close({ graceMs: GRACE_MS })))
+    const graceMs = config.enableShutdownGracefully ? config.shutdownWaitTimeSeconds * 1000 : 0
+    await Promise.all(this.#servers.map(server => server.close({ graceMs })))
     for (const timer of this.#timers) timer.cancel()
     this.#client.close()
     const saved = await Promise.allSettled([offsets.flush(), topics.save(), groups.save()])

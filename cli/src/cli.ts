@@ -1,9 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { ManifestError } from '@rocketcluster/crds'
 import { didYouMean } from '@rocketcluster/crds/internal'
 import { type Command, CommandError, helpOf, type Terminal, UsageError } from './command.ts'
 import { commands } from './commands.ts'
 
-const { name: PROGRAM, version: VERSION } = { name: 'rocketcluster', version: '0.1.0' }
+const PROGRAM = 'rocketcluster'
 
 /** Runs one command line and resolves to the exit code: 0, 1 (could not do it) or 2 (does not know what to do). */
 export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
@@ -13,7 +14,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     return 2
   }
   if (name === '--version' || name === 'version') {
-    terminal.out(`${PROGRAM} ${VERSION}\n`)
+    terminal.out(`${PROGRAM} ${version()}\n`)
     return 0
   }
   if (name === '--help' || name === '-h' || name === 'help') {
@@ -48,6 +49,13 @@ async function attempt(command: Command, args: readonly string[], terminal: Term
     }
     throw error
   }
+}
+
+function version(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
+  return version
 }
 
 function overview(): string {

@@ -6,7 +6,7 @@ import { FakeCluster } from './testing/fake-cluster.ts'
 
 test('what was acknowledged is consumed, in order of each queue, while members come and go and the network fails', () =>
   everySeed(
-    40,
+    20,
     async (world, sim) => {
       const servers = sim.host('servers')
       const cluster = new FakeCluster(servers.world, 2, servers.address)

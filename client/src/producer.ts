@@ -156,7 +156,10 @@ export class Producer {
   ): Promise<SendResult> {
     const outgoing = this.#outgoing(message)
     const route = await this.#route(message.topic)
-    return this.#send(outgoing, { ...options, queue: select(route.writeQueues, message) })
+    const queue = select(route.writeQueues, message)
+    if (!queue)
+      throw new FieldError('select', `picked none of the ${route.writeQueues.length} queues of topic ${message.topic}`)
+    return this.#send(outgoing, { ...options, queue })
   }
 
   /** Sends without waiting for an answer: resolves when the message is on its way, which is no promise that it arrives. */
@@ -237,7 +240,8 @@ export class Producer {
         failures.push(error)
         lastBroker = target.brokerName
         this.#faults?.update(target.brokerName, clock.monotonicMs() - startMs, true)
-        if (shouldAskForRoute(error)) await this.#refresh(outgoing.topic)
+        // For the sends to come; this one does not wait for a name server.
+        if (shouldAskForRoute(error)) void this.#refresh(outgoing.topic)
       }
     }
     const last = failures.at(-1) as Error

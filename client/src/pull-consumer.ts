@@ -273,31 +273,26 @@ export class PullConsumer implements AsyncIterable<ReceivedMessage> {
     assigned.wake?.()
   }
 
-  /** Works out anew which queues are this consumer's. Runs by itself; never rejects. */
+  /**
+   * Works out anew which queues are this consumer's. Runs by itself; never rejects. Asked for while it runs, it runs once more,
+   * for which nobody waits: with an unreachable broker a round takes as long as its time-outs.
+   */
   async rebalance(): Promise<void> {
     if (!this.#running) return
     if (this.#rebalancing) {
       this.#rebalanceAgain = true
       return this.#rebalancing
     }
-    this.#rebalancing = (async () => {
-      do {
-        this.#rebalanceAgain = false
-        try {
-          await this.#rebalance()
-        } catch (error) {
-          this.client.log.warn(
-            { group: this.consumerGroup, error: (error as Error).message },
-            'rebalance failed; queues stay as they are',
-          )
-        }
-      } while (this.#rebalanceAgain && this.#running)
-    })()
-    try {
-      await this.#rebalancing
-    } finally {
-      this.#rebalancing = undefined
-    }
+    this.#rebalanceAgain = false
+    this.#rebalancing = this.#rebalance().catch(error =>
+      this.client.log.warn(
+        { group: this.consumerGroup, error: (error as Error).message },
+        'rebalance failed; queues stay as they are',
+      ),
+    )
+    await this.#rebalancing
+    this.#rebalancing = undefined
+    if (this.#rebalanceAgain) void this.rebalance()
   }
 
   async #rebalance(): Promise<void> {

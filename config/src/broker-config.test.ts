@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
 import { ignoredBrokerKeys, ignoredNamesrvKeys } from './apache-keys.ts'
 import { brokerConfig } from './broker-config.ts'
 import { brokerSettings } from './broker-settings.ts'
@@ -229,5 +230,47 @@ describe('namesrvConfig', () => {
     expect(problemsOf(() => namesrvConfig.parse('fileReservedTime=1'))).toEqual([
       'line 1: fileReservedTime: there is no such key',
     ])
+  })
+})
+
+describe('any text at all', () => {
+  const key = fc.oneof(fc.constantFrom(...Object.keys(brokerSettings), ...ignoredBrokerKeys.keys()), fc.string())
+  const value = fc.oneof(
+    fc.string(),
+    fc.integer().map(String),
+    fc.constantFrom('true', 'false', 'SYNC_FLUSH', '04;16', '1s 2m', 'a:1;b:2', ''),
+  )
+  const line = fc.tuple(key, value).map(([name, text]) => `${name}=${text}`)
+
+  test('is a configuration that prints and parses back alike, or a ConfigError', () => {
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 8 }), lines => {
+        try {
+          const { config } = brokerConfig.parse(lines.join('\n'))
+          const { tlsServerKeyPassword: _, ...shown } = config
+          expect(brokerConfig.parse(brokerConfig.print(config)).config).toMatchObject(shown)
+        } catch (error) {
+          if (!(error instanceof ConfigError)) throw error
+        }
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test('is a change that is taken whole or not at all', () => {
+    const { config } = brokerConfig.parse('')
+    const before = { ...config }
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 4 }), lines => {
+        try {
+          const updated = brokerConfig.update(config, lines.join('\n'), config.configBlackList)
+          for (const field of updated.needRestart) expect(updated.changed).toContain(field)
+        } catch (error) {
+          if (!(error instanceof ConfigError) && !(error instanceof ForbiddenKeyError)) throw error
+        }
+        expect(config).toEqual(before)
+      }),
+      { numRuns: 500 },
+    )
   })
 })

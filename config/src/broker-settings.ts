@@ -236,8 +236,8 @@ export const brokerSettings = {
   }),
   compressedRegister: bool({
     default: false,
-    inert: 'a registration is never compressed',
     about: 'Compress the body of a registration.',
+    live: true,
   }),
   enableSplitRegistration: bool({
     default: false,

@@ -30,7 +30,7 @@ export const serverSettings = {
     about: 'Answer GO_AWAY while stopping, so that clients reconnect elsewhere.',
   }),
   shutdownWaitTimeSeconds: int({
-    default: 5,
+    default: 2,
     max: 30,
     unit: 's',
     apache: '30',

@@ -1,8 +1,8 @@
 import { z } from 'zod'
 
 /**
- * A rule over several fields. It is written twice, for the API server (CEL, in the CRD) and for our own parser; a test
- * holds the two against each other's sentences.
+ * A rule over several fields. It is written twice, for the API server (CEL, in the CRD) and for our own parser; the test of
+ * the CRD runs both on the same values.
  */
 export interface Rule<Value> {
   /** CEL; true when the object is fine. Sees defaults already filled in. */

@@ -108,6 +108,7 @@ export class Peer implements OutboxTarget {
   #stopped = false
   #congested = false
   #closed = false
+  #ending = false
   #reading = false
   /** Handed to the network since the beginning. */
   #writtenBytes = 0
@@ -214,7 +215,7 @@ export class Peer implements OutboxTarget {
     header: Partial<HeaderOf<D>>,
     options: Omit<InvokeOptions<BodyOf<D>>, 'timeoutMs' | 'signal'> = {},
   ): void {
-    if (this.#closed)
+    if (this.#closed || this.#ending)
       throw new TransportError('closed', `the connection to ${this.remoteAddress} is closed`, { sent: false })
     if (this.congested)
       throw new TransportError('busy', `${this.remoteAddress} does not take what it is sent`, { sent: false })
@@ -223,7 +224,7 @@ export class Peer implements OutboxTarget {
 
   #refuse(reject: (error: unknown) => void): boolean {
     this.#calls ??= new Map()
-    if (this.#closed) {
+    if (this.#closed || this.#ending) {
       reject(new TransportError('closed', `the connection to ${this.remoteAddress} is closed`, { sent: false }))
       return true
     }
@@ -320,10 +321,11 @@ export class Peer implements OutboxTarget {
 
   // ---- the network
 
-  /** Sends what is pending, then closes. */
+  /** Sends what is pending, then closes. What the peer asks from now on is not carried out, as it could not be answered. */
   end(): void {
     if (this.#closed) return
     this.flush()
+    this.#ending = true
     this.#connection.end()
   }
 
@@ -368,7 +370,7 @@ export class Peer implements OutboxTarget {
   }
 
   #receive(chunk: Buffer): void {
-    if (this.#closed) return
+    if (this.#closed || this.#ending) return
     this.lastSweep = this.group.sweep.count
     this.#frames.push(chunk)
     this.#read()
@@ -380,7 +382,7 @@ export class Peer implements OutboxTarget {
     if (this.#reading) return
     this.#reading = true
     try {
-      while (!this.#stopped && !this.#closed) {
+      while (!this.#stopped && !this.#closed && !this.#ending) {
         const frame = this.#frames.next()
         if (frame === undefined) break
         this.#handle(frame)

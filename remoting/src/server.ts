@@ -175,16 +175,22 @@ export class RemotingServer<R extends Requests = Requests, S extends object = {}
       if (this.#connections.size === 0) resolve()
     })
     if (graceMs > 0) {
-      // A client that knows GO_AWAY leaves by itself when it is told; ending its connection first would cost it a request.
-      for (const connection of [...this.#connections])
-        if (connection.version <= MQVersion.V5_3_1) connection.whenIdle(() => connection.end())
-      await within(clock, graceMs, empty)
+      // A client that knows GO_AWAY leaves by itself when it is told so, which it is with its next request: ending its connection
+      // at once would cost it that request. After a while it is not going to ask.
+      this.#endWhenIdle(({ version }) => version <= MQVersion.V5_3_1)
+      await within(clock, Math.min(graceMs, GO_AWAY_PATIENCE_MS), empty)
+      this.#endWhenIdle(() => true)
+      if (graceMs > GO_AWAY_PATIENCE_MS) await within(clock, graceMs - GO_AWAY_PATIENCE_MS, empty)
     }
     for (const connection of [...this.#connections]) connection.end()
     await within(clock, END_PATIENCE_MS, empty)
     for (const connection of [...this.#connections]) connection.destroy()
     this.#sweeper?.cancel()
     await Promise.all([closed, empty])
+  }
+
+  #endWhenIdle(those: (connection: ServerConnection) => boolean): void {
+    for (const connection of [...this.#connections]) if (those(connection)) connection.whenIdle(() => connection.end())
   }
 
   #accept(connection: Connection): void {
@@ -249,6 +255,8 @@ export class RemotingServer<R extends Requests = Requests, S extends object = {}
 }
 
 const SWEEPS_PER_TIMEOUT = 8
+/** How long a client may take to ask something and be told GO_AWAY. */
+const GO_AWAY_PATIENCE_MS = 1000
 /** How long a connection that was ended may take to send what is pending. */
 const END_PATIENCE_MS = 1000
 

@@ -9,12 +9,12 @@ import type { Disk, DiskFile } from '@rocketcluster/world'
  *
  *     0 physicMsgTimestamp 8   logicsMsgTimestamp 8   indexMsgTimestamp 8   masterFlushedOffset 8   confirmPhyOffset 8
  *  1024 | 2048  magic 4  version 4  sequence 8  vouchedOffset 8  lastRecord 8  previousRecord 8  syncedOffset 8
- *               indexedOffset 8  entryCount 8  crc 4
+ *               indexedOffset 8  entryCount 8  physicMsgTimestamp 8  logicsMsgTimestamp 8  crc 4
  */
 const FILE_SIZE = 4096
 const APACHE_SIZE = 40
 const PLACES = [1024, 2048] as const
-const PLACE_SIZE = 76
+const PLACE_SIZE = 84
 /** "RKCP" */
 const MAGIC = 0x524b4350
 const VERSION = 1
@@ -49,6 +49,7 @@ export class Checkpoint {
   #sequence = 0
   #apache: ApacheCheckpoint = { physicMsgTimestamp: 0, logicsMsgTimestamp: 0, indexMsgTimestamp: 0 }
   #vouched: Vouched | undefined
+  #untouched = false
   /** There was no `abort`: the last process closed the store as it should be. */
   readonly wasClean: boolean
 
@@ -94,6 +95,11 @@ export class Checkpoint {
     return this.#vouched?.entryCount ?? -1
   }
 
+  /** Apache's part is as we left it: no Apache broker has had the store since. */
+  get untouched(): boolean {
+    return this.#untouched
+  }
+
   #parse(bytes: Buffer): void {
     this.#apache = {
       physicMsgTimestamp: getLong(bytes, 0),
@@ -106,6 +112,9 @@ export class Checkpoint {
       const sequence = getLong(bytes, at + 8)
       if (sequence <= this.#sequence) continue
       this.#sequence = sequence
+      this.#untouched =
+        getLong(bytes, at + 64) === this.#apache.physicMsgTimestamp &&
+        getLong(bytes, at + 72) === this.#apache.logicsMsgTimestamp
       this.#vouched = {
         vouchedOffset: getLong(bytes, at + 16),
         lastRecord: getLong(bytes, at + 24),
@@ -137,6 +146,8 @@ export class Checkpoint {
     putLong(place, 40, values.syncedOffset)
     putLong(place, 48, values.indexedOffset)
     putLong(place, 56, values.entryCount)
+    putLong(place, 64, values.physicMsgTimestamp)
+    putLong(place, 72, values.logicsMsgTimestamp)
     putInt(place, PLACE_SIZE - 4, crc32(place.subarray(0, PLACE_SIZE - 4)) | 0)
     await this.#file.write([place], PLACES[sequence % 2]!)
     await this.#file.write([apache], 0)

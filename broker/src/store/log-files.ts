@@ -81,13 +81,14 @@ export class LogFiles {
    */
   async load(): Promise<void> {
     await makeDurableDirectory(this.#disk, this.directory)
+    const short: LogFile[] = []
     for (const entry of await this.#disk.list(this.directory)) {
       if (entry.kind !== 'file' || !FILE_NAME.test(entry.name)) continue
       const start = Number(entry.name)
       const path = `${this.directory}/${entry.name}`
       if (!Number.isSafeInteger(start) || start % this.fileSizeBytes !== 0)
         throw new Error(
-          `${path}: a commitlog file must begin at a multiple of mappedFileSizeCommitLog, which is ${this.fileSizeBytes}; was the store written with another value?`,
+          `${path}: a commitlog file must begin at a multiple of mappedFileSizeCommitLog, which is ${this.fileSizeBytes}; set it to what the store was made with`,
         )
       const expected = this.#files.length > 0 ? this.maxOffset : start
       if (start !== expected)
@@ -96,11 +97,15 @@ export class LogFiles {
         )
       const sizeBytes = (await this.#disk.stat(path))?.sizeBytes ?? 0
       if (sizeBytes > this.fileSizeBytes)
-        throw new Error(`${path} has ${sizeBytes} bytes; mappedFileSizeCommitLog is ${this.fileSizeBytes}`)
+        throw new Error(
+          `${path} has ${sizeBytes} bytes; mappedFileSizeCommitLog is ${this.fileSizeBytes}: set it to what the store was made with`,
+        )
       const file = new LogFile(this.directory, start)
       this.#files.push(file)
-      if (sizeBytes < this.fileSizeBytes) await this.use(file, handle => handle.truncate(this.fileSizeBytes))
+      if (sizeBytes < this.fileSizeBytes) short.push(file)
     }
+    // Only now that all is known to be in order: a wrong setting must not change a file.
+    for (const file of short) await this.use(file, handle => handle.truncate(this.fileSizeBytes))
   }
 
   /** Makes the file that begins at `start`, which must be the end of the last one (or anywhere when there is none). */

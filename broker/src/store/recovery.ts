@@ -55,7 +55,7 @@ export async function recover(
   opened.push(checkpoint)
   const clean = checkpoint.wasClean
   const scanner = new LogScanner(files)
-  const vouched = await trustworthy(checkpoint.vouched, files, scanner)
+  const vouched = await trustworthy(checkpoint, files, scanner)
   if (checkpoint.vouched !== undefined && vouched === undefined && files.files.length > 0)
     log.warn({ checkpoint: checkpoint.vouched }, 'the checkpoint does not fit the log: recovering without it')
   const queues = await ConsumeQueues.open(world, {
@@ -92,7 +92,7 @@ export async function recover(
       if (index?.needsFlush) await index.flush()
     },
     damaged: (physicalOffset, next, why) => {
-      redispatch.damaged(next - physicalOffset)
+      redispatch.damagedRecords++
       log.error({ physicalOffset, next, why }, 'the commit log is damaged; what lies between is lost, the rest is kept')
     },
   })
@@ -137,16 +137,16 @@ export async function recover(
   return { queues, index, checkpoint, end, lastRecord, lastTimestamp, damagedRecords }
 }
 
-/** What the checkpoint says, if the log is still the one it was written for. */
-async function trustworthy(
-  vouched: Vouched | undefined,
-  files: LogFiles,
-  scanner: LogScanner,
-): Promise<Vouched | undefined> {
+/**
+ * What the checkpoint says, if the log is still the one it was written for. When nobody but us has had the store, it is,
+ * whatever its last records look like: then they are damaged. Else a record has to prove it.
+ */
+async function trustworthy(checkpoint: Checkpoint, files: LogFiles, scanner: LogScanner): Promise<Vouched | undefined> {
+  const { vouched } = checkpoint
   if (vouched === undefined || files.files.length === 0) return undefined
   const { vouchedOffset, lastRecord, previousRecord } = vouched
   if (vouchedOffset < files.minOffset || vouchedOffset > files.maxOffset) return undefined
-  if (vouchedOffset === 0) return vouched
+  if (vouchedOffset === 0 || checkpoint.untouched) return vouched
   if (lastRecord >= files.minOffset) {
     const last = await scanner.recordAt(lastRecord)
     if (last !== undefined) {
@@ -238,9 +238,6 @@ class Redispatch {
   readonly #from: StartingPoints
   readonly #delayLevels: readonly number[]
   readonly #properties = new PropertyFinder('TAGS', 'KEYS', 'UNIQ_KEY', 'DELAY')
-  /** Messages that may have been lost to damage so far: no queue can miss more. */
-  #mayBeMissing = 0
-
   constructor(
     log: Log,
     files: LogFiles,
@@ -255,11 +252,6 @@ class Redispatch {
     this.#index = index
     this.#from = from
     this.#delayLevels = config.messageDelayLevel
-  }
-
-  damaged(sizeBytes: number): void {
-    this.damagedRecords++
-    this.#mayBeMissing += Math.ceil(sizeBytes / MIN_RECORD_SIZE)
   }
 
   visit(buffer: Buffer, record: CheckedRecord): void {
@@ -290,7 +282,7 @@ class Redispatch {
   }
 
   #skip(topic: string, record: CheckedRecord, why: string): void {
-    this.damaged(record.size)
+    this.damagedRecords++
     const { physicalOffset, queueId, queueOffset } = record
     this.#log.error(
       { topic, queueId, queueOffset, physicalOffset, why },
@@ -309,21 +301,19 @@ class Redispatch {
   }
 
   /**
-   * Damage, or files deleted before their entries were safe, left a hole in the queue. It is filled with entries that
-   * point at nothing readable, so that the messages behind it keep their offsets; who reads them skips them. A hole
-   * larger than what can be missing is no hole: the record itself lies about its place. Returns false then.
+   * Damage left a hole in the queue. It is filled with entries that point at nothing readable, so that the messages behind
+   * it keep their offsets; who reads them skips them. An offset that no log of this length can have given is no hole: the
+   * record itself lies about its place (the CRC covers the body only). Returns false then.
    */
   #fillGap(topic: string, record: CheckedRecord): boolean {
     const { queueId, queueOffset, physicalOffset } = record
     const queues = this.#queues
-    const next = queues.maxOffset(topic, queueId)
-    const missing = queueOffset - next
-    if (next === 0 || missing <= 0) return true
-    const deleted = Math.floor(this.#files.minOffset / MIN_RECORD_SIZE)
-    if (missing > this.#mayBeMissing + deleted) {
-      this.#skip(topic, record, `its queue offset ${queueOffset} does not follow ${next - 1}`)
+    if (queueOffset < 0 || queueOffset > physicalOffset / MIN_RECORD_SIZE) {
+      this.#skip(topic, record, 'there cannot have been so many messages before it')
       return false
     }
+    const next = queues.maxOffset(topic, queueId)
+    if (next === 0) return true
     for (let offset = next; offset < queueOffset; offset++) {
       const left = queueOffset - offset
       queues.put(topic, queueId, offset, this.#files.minOffset - left, 1, 0)

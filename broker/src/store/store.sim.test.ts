@@ -237,11 +237,8 @@ function checkAcked(load: Load, all: Dump, minPhysicalOffset = 0): void {
 function checkOrder(all: Dump): void {
   for (const [queue, entries] of Object.entries(all)) {
     for (let i = 1; i < entries.length; i++) {
-      expect({ queue, queueOffset: entries[i]!.queueOffset }).toEqual({
-        queue,
-        queueOffset: entries[i - 1]!.queueOffset + 1,
-      })
-      expect(entries[i]!.physicalOffset).toBeGreaterThan(entries[i - 1]!.physicalOffset)
+      same(`entry after ${i - 1} of ${queue}`, entries[i]!.queueOffset, entries[i - 1]!.queueOffset + 1)
+      same(`rise at ${i} of ${queue}`, entries[i]!.physicalOffset > entries[i - 1]!.physicalOffset, true)
     }
     const ids = entries.map(({ id }) => id)
     same(`distinct messages in ${queue}`, new Set(ids).size, ids.length)
@@ -258,7 +255,7 @@ async function checkRebuild(machine: Machine, store: Store, all: Dump): Promise<
   for (const [queue, entries] of Object.entries(all)) {
     const { id, physicalOffset } = entries.at(-1)!
     const found = await rebuilt.queryIndex(queue.slice(0, queue.lastIndexOf('/')), id, 64, 0, Number.MAX_SAFE_INTEGER)
-    expect(found.physicalOffsets).toContain(physicalOffset)
+    same(`${id} in the index`, found.physicalOffsets.includes(physicalOffset), true)
   }
   await rebuilt.close()
 }

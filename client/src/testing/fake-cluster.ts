@@ -143,6 +143,7 @@ export class FakeBroker {
     if (failure) throw new ResponseError(failure, `told to say ${failure}`)
     if (this.sendDelayMs > 0) await this.#world.clock.sleep(this.sendDelayMs)
     this.#cluster.createIfAbsent(header.topic, this, header.defaultTopicQueueNums)
+    if (this.#cluster.keepsNothing) return { msgId: '', queueId: header.queueId, queueOffset: 0 }
     this.sent.push(header)
     this.bodies.push(body)
     const items = header.batch
@@ -308,6 +309,8 @@ export class FakeCluster {
   /** Queues by broker name, by topic. */
   readonly topics = new Map<string, Map<string, number>>([['TBW102', new Map()]])
   autoCreateTopicEnable = true
+  /** Sends are answered and forgotten, for measurements. */
+  keepsNothing = false
   readonly deleted: string[] = []
   nameServers: string[] = []
   readonly #world: World

@@ -10,7 +10,8 @@ import { bool, int, long, optionalInt, optionalText, text, UNUSUAL } from './tex
 
 /**
  * A send, whichever of its codes: the typed header under its full names, and what an answer needs. The properties stay
- * bytes, ready to be stored; as a string they are made only when asked for.
+ * bytes, ready to be stored (half a surrogate pair, which JSON can escape and UTF-8 cannot hold, is U+FFFD in them); as a
+ * string they are made only when asked for.
  */
 export class SendRequest {
   readonly code: number

@@ -1,0 +1,4 @@
+/** For siblings: what the simulation looks into. */
+export { storeConfigOf } from './store-config-of.ts'
+export type { StoreConfig } from './store/config.ts'
+export { Store } from './store/store.ts'
