@@ -27,7 +27,9 @@ async function load(): Promise<void> {
     env: { ...process.env, SEND_SERVER: '1' },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  const nameServers = await new Promise<string>(resolve => child.stdout.once('data', line => resolve(String(line).trim())))
+  const nameServers = await new Promise<string>(resolve =>
+    child.stdout.once('data', line => resolve(String(line).trim())),
+  )
   const producer = new Producer(nodeWorld(), { nameServers })
   await producer.start()
   const body = Buffer.alloc(bytes, 'x')

@@ -133,6 +133,23 @@ describe('one consumer', () => {
     expect(await takeAll(reader)).toHaveLength(50)
   })
 
+  test('at most pullThresholdSizeForQueue bytes wait', async () => {
+    const { consumer, produce, cluster } = await start({ queues: 1 })
+    await produce(50)
+    const reader = await consumer({ pullThresholdSizeForQueue: 1000, pullBatchSize: 5 })
+    await new Promise(resolve => setTimeout(resolve, 100))
+    expect(cluster.brokers[0]!.pulls).toHaveLength(2)
+    expect(await takeAll(reader)).toHaveLength(50)
+  })
+
+  test('several may take at once', async () => {
+    const { consumer, produce } = await start({ queues: 1 })
+    const reader = await consumer()
+    const taken = Promise.all([1, 2, 3].map(() => reader.take({ timeoutMs: 5000 })))
+    await produce(3)
+    expect((await taken).map(message => message?.body.toString()).toSorted()).toEqual(['m0', 'm1', 'm2'])
+  })
+
   test('seek goes back and forth', async () => {
     const { consumer, produce } = await start({ queues: 1 })
     await produce(5)

@@ -38,6 +38,8 @@ export interface PullConsumerOptions extends Partial<ClientOptions> {
   readonly pullBatchSize?: number
   /** Messages of one queue that wait to be taken; 1000. */
   readonly pullThresholdForQueue?: number
+  /** Bytes of them, as stored; 100 MiB. */
+  readonly pullThresholdSizeForQueue?: number
   /** How long a broker holds a pull that finds nothing; 15 s. */
   readonly brokerSuspendMaxTimeMs?: number
   /** Commit what was taken, now and then and at the end; true. */
@@ -65,6 +67,7 @@ class Assigned {
   taken: number | undefined
   /** Messages pulled and not yet taken and done. */
   waiting = 0
+  waitingBytes = 0
   committed: number | undefined
   /** Grows with each `seek`: what was pulled before counts no more. */
   generation = 0
@@ -107,7 +110,7 @@ export class PullConsumer implements AsyncIterable<ReceivedMessage> {
   #manual: readonly MessageQueue[] | undefined
   #buffer: Buffered[] = []
   #lastTaken: Buffered | undefined
-  #wakeTaker: (() => void) | undefined
+  readonly #takers = new Set<() => void>()
   #running = false
   #rebalancing: Promise<void> | undefined
   #rebalanceAgain = false
@@ -176,7 +179,7 @@ export class PullConsumer implements AsyncIterable<ReceivedMessage> {
     this.client.offNotification(this)
     await this.#rebalancing
     for (const assigned of this.#assigned.values()) this.#halt(assigned)
-    this.#wakeTaker?.()
+    this.#wakeTakers()
     if (this.#options.autoCommit ?? true) await this.commit().catch(() => {})
     this.#assigned.clear()
     this.#buffer = []
@@ -218,6 +221,7 @@ export class PullConsumer implements AsyncIterable<ReceivedMessage> {
     if (!last || last.generation !== last.from.generation) return
     last.from.taken = last.message.queueOffset + 1
     last.from.waiting--
+    last.from.waitingBytes -= last.message.record.storeSize
     last.from.wake?.()
   }
 
@@ -226,11 +230,15 @@ export class PullConsumer implements AsyncIterable<ReceivedMessage> {
       const timer = timeoutMs === undefined ? undefined : this.#world.clock.setTimeout(() => wake(), timeoutMs)
       const wake = () => {
         timer?.cancel()
-        this.#wakeTaker = undefined
+        this.#takers.delete(wake)
         resolve()
       }
-      this.#wakeTaker = wake
+      this.#takers.add(wake)
     })
+  }
+
+  #wakeTakers(): void {
+    for (const wake of [...this.#takers]) wake()
   }
 
   /** Commits what was taken, on every queue where that has changed. Rejects when a broker could not be told. */
@@ -268,6 +276,7 @@ export class PullConsumer implements AsyncIterable<ReceivedMessage> {
     if (!assigned) return
     assigned.generation++
     assigned.waiting = 0
+    assigned.waitingBytes = 0
     assigned.next = offset
     assigned.taken = offset
     assigned.wake?.()
@@ -386,10 +395,14 @@ export class PullConsumer implements AsyncIterable<ReceivedMessage> {
   }
 
   async #pullInto(assigned: Assigned): Promise<void> {
-    const { pullBatchSize = 32, pullThresholdForQueue = 1000, brokerSuspendMaxTimeMs = 15_000 } = this.#options
+    const { pullBatchSize = 32, brokerSuspendMaxTimeMs = 15_000 } = this.#options
+    const { pullThresholdForQueue = 1000, pullThresholdSizeForQueue = 100 * 1024 * 1024 } = this.#options
     const { signal } = assigned.abort
-    while (assigned.waiting >= pullThresholdForQueue && !signal.aborted)
-      await new Promise<void>(resolve => (assigned.wake = resolve))
+    const isFull = () => assigned.waiting >= pullThresholdForQueue || assigned.waitingBytes >= pullThresholdSizeForQueue
+    while (isFull() && !signal.aborted)
+      await new Promise<void>(resolve => {
+        assigned.wake = resolve
+      })
     if (signal.aborted) return
     const { generation } = assigned
     const result = await this.#reader.pullSubscribed(assigned.queue, assigned.wanted, {
@@ -411,8 +424,11 @@ export class PullConsumer implements AsyncIterable<ReceivedMessage> {
     }
     if (result.messages.length === 0) return
     assigned.waiting += result.messages.length
-    for (const message of result.messages) this.#buffer.push({ from: assigned, generation, message })
-    this.#wakeTaker?.()
+    for (const message of result.messages) {
+      assigned.waitingBytes += message.record.storeSize
+      this.#buffer.push({ from: assigned, generation, message })
+    }
+    this.#wakeTakers()
   }
 
   async #startingPoint(queue: MessageQueue): Promise<number> {

@@ -173,10 +173,14 @@ export class RouteTable {
   }
 
   #keep(topic: string, route: TopicRoute): TopicRoute {
-    for (const broker of route.data.brokerDatas) this.#brokers.set(broker.brokerName, broker)
     const before = this.#routes.get(topic)
+    this.#routes.delete(topic) // so that the newest is the last, and wins below
     this.#routes.set(topic, route)
-    if (!before || signature(before) !== signature(route)) this.#tell(topic)
+    if (before && signature(before) === signature(route)) return route
+    this.#brokers.clear()
+    for (const { data } of this.#routes.values())
+      for (const broker of data.brokerDatas) this.#brokers.set(broker.brokerName, broker)
+    this.#tell(topic)
     return route
   }
 

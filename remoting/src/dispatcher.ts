@@ -102,20 +102,18 @@ export class Dispatcher<P extends Peer> {
     const { peer, header, route } = exchange
     let code = -1
     if (!isOneWay(header)) {
-      let ext: Record<string, string> | undefined
-      let body: readonly Uint8Array[] | undefined
       try {
         const status: ResponseCodeName = answer?.status ?? 'SUCCESS'
         code = responseCodes[status].code
-        ext = encodeExt(route.declaration, answer, status)
-        if (answer?.body !== undefined) body = encodeReplyBody(route.declaration, answer.body)
+        const ext = encodeExt(route.declaration, answer, status)
+        const body = answer?.body === undefined ? undefined : encodeReplyBody(route.declaration, answer.body)
+        peer.answer({ code, opaque: header.opaque, remark: answer?.remark, ext }, body, answer?.written)
       } catch (cause) {
-        // A handler returned what its declaration does not allow.
+        // A handler returned what its declaration, or the header's form, does not allow. Nothing of it was written.
         answer?.written?.()
         this.#refuse(exchange, new Error(`the answer cannot be encoded: ${(cause as Error).message}`, { cause }))
         return
       }
-      peer.answer({ code, opaque: header.opaque, remark: answer?.remark, ext }, body, answer?.written)
     } else answer?.written?.()
     this.#finish(exchange, code)
   }
@@ -135,8 +133,15 @@ export class Dispatcher<P extends Peer> {
         { code: header.code, remoteAddress: peer.remoteAddress, err: error },
         'a request failed for a reason that its handler did not foresee',
       )
-    if (!isOneWay(header)) peer.answer({ code, opaque: header.opaque, remark, ext: undefined })
-    this.#finish(exchange, isOneWay(header) ? -1 : code)
+    const oneWay = isOneWay(header)
+    if (!oneWay)
+      try {
+        peer.answer({ code, opaque: header.opaque, remark, ext: undefined })
+      } catch (err) {
+        this.#options.log.error({ code: header.code, err }, 'connection closed: not even the refusal can be encoded')
+        peer.destroy()
+      }
+    this.#finish(exchange, oneWay ? -1 : code)
   }
 
   #finish({ peer, header, bytes, startMs }: Exchange<P>, status: number): void {
@@ -175,11 +180,13 @@ function encodeExt(declaration: Requests[string], answer: any, status: ResponseC
   return answer?.ext ? Object.assign(ext, answer.ext) : ext
 }
 
-function encodeReplyBody(declaration: Requests[string], body: unknown): readonly Uint8Array[] {
+function encodeReplyBody({ code, replyBody }: Requests[string], body: unknown): readonly Uint8Array[] {
   if (body instanceof Uint8Array) return [body]
-  if (Array.isArray(body) && (body.length === 0 || body[0] instanceof Uint8Array)) return body
-  if (!declaration.replyBody) throw new Error(`request ${declaration.code} declares no reply body`)
-  return [declaration.replyBody.encode(body)]
+  // An empty list is a value of its own where the body is not just bytes.
+  const isBuffers = Array.isArray(body) && (body.length > 0 ? body[0] instanceof Uint8Array : replyBody === bytesBody)
+  if (isBuffers) return body
+  if (!replyBody) throw new Error(`request ${code} declares no reply body`)
+  return [replyBody.encode(body)]
 }
 
 /** A class whose instances inherit the services, so that a context costs one small object however many services there are. */

@@ -14,7 +14,7 @@ import { RemotingClient, type RemotingClientOptions } from './client.ts'
 import type { Handlers } from './handlers.ts'
 import { RemotingServer, type RemotingServerOptions, type ServerConnection } from './server.ts'
 import { PipeNetwork, type PipeOptions } from './testing/pipe-network.ts'
-import { ask, echo, fail, hot, note, testRequests, wait } from './testing/requests.ts'
+import { ask, echo, fail, hot, list, note, testRequests, wait } from './testing/requests.ts'
 import { MemoryLog, testWorld } from './testing/worlds.ts'
 
 const closers: (() => Promise<unknown>)[] = []
@@ -494,4 +494,35 @@ test('onRequest tells code, status and latency', async () => {
     { code: fail.code, status: 17, oneWay: false },
   ])
   expect(records[0].latencyMs).toBeGreaterThanOrEqual(19)
+})
+
+test('a code of more than 16 bits travels whatever form of header is set, and an empty list is a body', async () => {
+  const { client, address } = await start({
+    serializeType: 'ROCKETMQ',
+    requests: { list },
+    handlers: { list: ({ count }: any) => ({ body: Array.from({ length: count }, (_, i) => `n${i}`) }) },
+    client: { serializeType: 'ROCKETMQ' },
+  })
+  expect((await client.invoke(address, list, { count: 2 })).body).toEqual(['n0', 'n1'])
+  expect((await client.invoke(address, list, { count: 0 })).body).toEqual([])
+})
+
+test('an answer that cannot be encoded is an error to the caller, and gives its memory back once', async () => {
+  let given = 0
+  const { client, address, log } = await start({
+    serializeType: 'ROCKETMQ',
+    requests: { wait },
+    handlers: {
+      wait: async ({ ms }: any) => {
+        await undefined
+        return { ms, ext: { ['x'.repeat(40_000)]: '1' }, written: () => given++ }
+      },
+    },
+  })
+  await expect(client.invoke(address, wait, { ms: 1 })).rejects.toMatchObject({
+    status: 'SYSTEM_ERROR',
+    message: expect.stringMatching(/the answer cannot be encoded/),
+  })
+  expect(given).toBe(1)
+  expect(log.lines).toMatchObject([{ level: 'error' }])
 })

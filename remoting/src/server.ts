@@ -143,6 +143,7 @@ export class RemotingServer<R extends Requests = Requests, S extends object = {}
     return this.#listener
   }
 
+  /** While it listens: for its port, and to give it new certificates. */
   get listener(): Listener | undefined {
     return this.#listener
   }

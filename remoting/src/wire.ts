@@ -35,6 +35,7 @@ export interface RequestToWrite {
 }
 
 const NO_EXT: Readonly<Record<string, string>> = Object.freeze({})
+const MAX_BINARY_CODE = 32_767
 const NO_BODY: readonly Uint8Array[] = []
 
 /** What an absent body decodes to is the codec's affair: some requests may come without. */
@@ -94,7 +95,9 @@ export function writeRequest(outbox: Outbox, writer: Writer, address: string, re
   writer.hooks?.onOutgoing?.({ address, code: declaration.code, ext, body })
   const { language, version } = writer
   const header = { code: declaration.code, language, version, opaque, flag: oneWay ? ONE_WAY_FLAG : 0, extFields: ext }
-  outbox.add(encodeHeader(header, body?.length ?? 0, writer.serializeType))
+  // The binary form has 16 bits for the code, which the POP family exceeds.
+  const serializeType = declaration.code > MAX_BINARY_CODE ? 'JSON' : writer.serializeType
+  outbox.add(encodeHeader(header, body?.length ?? 0, serializeType))
   if (body) outbox.add(body)
 }
 

@@ -63,7 +63,10 @@ export interface GetMessageRequest {
 
 export interface GetMessageResult {
   readonly status: GetMessageStatus
-  /** Whole records, ready for the socket. May point into the store's own memory: read-only, until `release`. */
+  /**
+   * Whole records, ready for the socket; those that lie one behind the other are one slice (`recordStarts` finds each).
+   * May point into the store's own memory: read-only, until `release`.
+   */
   readonly records: readonly Uint8Array[]
   readonly messageCount: number
   readonly sizeBytes: number

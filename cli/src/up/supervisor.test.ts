@@ -93,3 +93,18 @@ test('stopping ends the wait for the next start', async () => {
   await sleep(400)
   expect(events.filter(event => event.kind === 'started')).toHaveLength(1)
 })
+
+test('new lines of the log are shown to who wants them, whole and once', async () => {
+  const shown: string[] = []
+  supervisor = new Supervisor(
+    event => events.push(event),
+    (name, line) => shown.push(`${name}: ${line}`),
+  )
+  writeFileSync(logFile(), 'from an earlier run\n')
+  start(
+    'process.stderr.write("one\\ntw"); setTimeout(() => process.stderr.write("o\\nthree\\n"), 300); setInterval(() => {}, 1000)',
+  )
+  await until(() => shown.length === 3)
+  await supervisor.stop(['child'], 1000)
+  expect(shown).toEqual(['child: one', 'child: two', 'child: three'])
+})

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createWriteStream, type WriteStream } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -27,13 +27,16 @@ export type SupervisorEvent =
 
 interface Child {
   readonly spec: ChildSpec
-  readonly log: WriteStream
+  /** Its log, open for appending. The child writes to the file itself: what it says survives us. */
+  readonly log: number
   process: ChildProcess | undefined
   startedMs: number
   deaths: number
   restart: NodeJS.Timeout | undefined
-  lastLines: string[]
-  unfinished: string
+  /** Where in the log its present life began. */
+  logStart: number
+  /** How far the log has been shown. */
+  logShown: number
   exited: Promise<void>
 }
 
@@ -42,7 +45,12 @@ const LONGEST_BACK_OFF_MS = 30_000
 /** Who lives so long is not in a crash loop. */
 const SETTLED_MS = 10_000
 const LAST_LINES = 20
-const LONGEST_LINE = 2000
+/** No more of a log's end is looked at. */
+const LAST_BYTES = 16 * 1024
+/** No more is read at once. */
+const MOST_BYTES = 1024 * 1024
+/** How often new lines are looked for, when somebody wants to see them. */
+const LOOK_MS = 100
 
 /** A module that was compiled once need not be again: that is half of the time that a process takes to start. */
 const childEnvironment = { NODE_COMPILE_CACHE: join(tmpdir(), 'rocketcluster-compile-cache'), ...process.env }
@@ -58,19 +66,19 @@ export function backOffMs(deaths: number): number {
  */
 export class Supervisor {
   readonly #onEvent: (event: SupervisorEvent) => void
-  readonly #onLine: (name: string, line: string) => void
+  readonly #onLine: ((name: string, line: string) => void) | undefined
+  readonly #looking: NodeJS.Timeout | undefined
   readonly #children = new Map<string, Child>()
   #stopping = false
 
-  constructor(onEvent: (event: SupervisorEvent) => void, onLine: (name: string, line: string) => void = () => {}) {
+  constructor(onEvent: (event: SupervisorEvent) => void, onLine?: (name: string, line: string) => void) {
     this.#onEvent = onEvent
     this.#onLine = onLine
+    if (onLine) this.#looking = setInterval(() => this.#showAll(), LOOK_MS).unref()
   }
 
   start(spec: ChildSpec): void {
-    const log = createWriteStream(spec.logFile, { flags: 'a' })
-    // A full disk must not take the supervisor down; the child's own writes will tell.
-    log.on('error', () => {})
+    const log = openSync(spec.logFile, 'a+')
     const child: Child = {
       spec,
       log,
@@ -78,8 +86,8 @@ export class Supervisor {
       startedMs: 0,
       deaths: 0,
       restart: undefined,
-      lastLines: [],
-      unfinished: '',
+      logStart: 0,
+      logShown: fstatSync(log).size,
       exited: Promise.resolve(),
     }
     this.#children.set(spec.name, child)
@@ -93,10 +101,6 @@ export class Supervisor {
 
   get running(): number {
     return [...this.#children.values()].filter(child => child.process !== undefined).length
-  }
-
-  lastLines(name: string): readonly string[] {
-    return this.#children.get(name)?.lastLines ?? []
   }
 
   /** SIGTERM to all of them at once; SIGKILL for those still there after `patienceMs`. Resolves to the names killed. */
@@ -118,7 +122,7 @@ export class Supervisor {
           await child.exited
           clearTimeout(impatience)
         }
-        await new Promise<void>(resolve => child.log.end(resolve))
+        this.#close(child)
       }),
     )
     return killed
@@ -135,9 +139,10 @@ export class Supervisor {
 
   #spawn(child: Child): void {
     const { name, args } = child.spec
+    const logStart = fstatSync(child.log).size
     // Its own process group: Ctrl-C reaches us alone, and we stop the others in the right order.
     const running = spawn(process.execPath, [...args], {
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      stdio: ['ignore', 'ignore', child.log, 'ipc'],
       detached: true,
       env: childEnvironment,
     })
@@ -145,15 +150,12 @@ export class Supervisor {
     running.channel?.unref()
     child.process = running
     child.startedMs = performance.now()
-    child.lastLines = []
-    child.unfinished = ''
-    running.stderr?.setEncoding('utf8').on('data', (text: string) => this.#take(child, text))
+    child.logStart = logStart
     let cannotStart: string | undefined
     child.exited = new Promise(resolve => {
       const gone = (how: string) => {
         if (child.process !== running) return
         child.process = undefined
-        if (child.unfinished !== '') this.#take(child, '\n')
         resolve()
         if (!this.#stopping) this.#died(child, how)
       }
@@ -161,8 +163,7 @@ export class Supervisor {
         cannotStart = `cannot be started: ${error.message}`
         if (running.pid === undefined) gone(cannotStart)
       })
-      // `close` comes after the last of stderr has been read.
-      running.once('close', (code, signal) => gone(cannotStart ?? (signal ? `signal ${signal}` : `exit code ${code}`)))
+      running.once('exit', (code, signal) => gone(cannotStart ?? (signal ? `signal ${signal}` : `exit code ${code}`)))
     })
     if (running.pid !== undefined) this.#onEvent({ kind: 'started', name, pid: running.pid, again: child.deaths > 0 })
   }
@@ -172,18 +173,46 @@ export class Supervisor {
     child.deaths = settled ? 1 : child.deaths + 1
     const againMs = backOffMs(child.deaths)
     child.restart = setTimeout(() => this.#spawn(child), againMs)
-    const { deaths, lastLines } = child
-    this.#onEvent({ kind: 'died', name: child.spec.name, how, deaths, againMs, lastLines })
+    const lastLines = linesOf(child.log, Math.max(child.logStart, fstatSync(child.log).size - LAST_BYTES)).slice(
+      -LAST_LINES,
+    )
+    this.#onEvent({ kind: 'died', name: child.spec.name, how, deaths: child.deaths, againMs, lastLines })
   }
 
-  #take(child: Child, text: string): void {
-    child.log.write(text)
-    const lines = (child.unfinished + text).split('\n')
-    child.unfinished = lines.pop()!.slice(-LONGEST_LINE)
-    for (const line of lines) {
-      child.lastLines.push(line.slice(0, LONGEST_LINE))
-      this.#onLine(child.spec.name, line)
-    }
-    if (child.lastLines.length > LAST_LINES) child.lastLines.splice(0, child.lastLines.length - LAST_LINES)
+  /** Whole lines that have come to the logs since the last look. */
+  #showAll(): void {
+    for (const child of this.#children.values()) this.#show(child)
   }
+
+  #show(child: Child): void {
+    if (!this.#onLine) return
+    const text = textOf(child.log, child.logShown)
+    const end = text.lastIndexOf(NEWLINE) + 1
+    child.logShown += end
+    if (end > 0) for (const line of splitLines(text.subarray(0, end))) this.#onLine(child.spec.name, line)
+  }
+
+  #close(child: Child): void {
+    this.#show(child)
+    this.#children.delete(child.spec.name)
+    closeSync(child.log)
+    if (this.#children.size === 0) clearInterval(this.#looking)
+  }
+}
+
+const NEWLINE = 10
+
+function linesOf(file: number, from: number): string[] {
+  return splitLines(textOf(file, from))
+}
+
+function splitLines(text: Buffer): string[] {
+  const all = text.toString('utf8').split('\n')
+  if (all.at(-1) === '') all.pop()
+  return all
+}
+
+function textOf(file: number, from: number): Buffer {
+  const bytes = Buffer.alloc(Math.min(MOST_BYTES, Math.max(0, fstatSync(file).size - from)))
+  return bytes.subarray(0, readSync(file, bytes, 0, bytes.length, from))
 }

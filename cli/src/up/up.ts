@@ -213,9 +213,7 @@ async function runCluster(
         hopeless = `${event.name} died ${event.deaths} times (${event.how}); its log ${directory.logFile(event.name)} ends:\n${quote(event.lastLines)}`
       }
     },
-    (name, line) => {
-      if (run.verbose) terminal.err(`${name} | ${line}\n`)
-    },
+    run.verbose ? (name, line) => terminal.err(`${name} | ${line}\n`) : undefined,
   )
   const lastResort = () => supervisor.kill()
   process.once('exit', lastResort)

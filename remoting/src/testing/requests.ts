@@ -32,4 +32,11 @@ export const hot = request({
   replyBody: bytesBody,
 })
 
+const names: BodyCodec<string[]> = {
+  encode: value => Buffer.from(JSON.stringify(value)),
+  decode: bytes => JSON.parse(bytes.toString()),
+}
+/** A code that takes more than 16 bits, as the POP family's do. */
+export const list = request({ code: 200_999, header: { count: f.int() }, replyBody: names })
+
 export const testRequests = { echo, wait, fail, note, ask, hot }

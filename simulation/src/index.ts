@@ -1,0 +1,2 @@
+export { type Outcome, runSeed } from './run.ts'
+export { story } from './story.ts'
