@@ -85,8 +85,7 @@ const producer = connectLoad(values.address, {
 const consumer = connectLoad(values.address, {
   onAnswer(head, start, end, bodyBytes) {
     const code = codeOf(head, start)
-    if (!EXPECTED.includes(code))
-      giveUp('latency-load', `a pull was refused: ${head.toString('latin1', start, end)}`)
+    if (!EXPECTED.includes(code)) giveUp('latency-load', `a pull was refused: ${head.toString('latin1', start, end)}`)
     offset = fieldOf(head, start, end, NEXT) ?? offset
     bodyLeft = bodyBytes
     if (bodyLeft === 0) pull()
@@ -112,16 +111,13 @@ function finish(): never {
 producer.on('connect', () => {
   sendOne()
   const sending = setInterval(sendOne, 1000 / Number(values.rate))
-  setTimeout(
-    () => {
-      firstMeasured = sentAt.length
-      announceMeasuring()
-      setTimeout(() => {
-        clearInterval(sending)
-        // What is on its way has a second to arrive.
-        setTimeout(finish, 1000)
-      }, Number(values.seconds) * 1000)
-    },
-    Number(values['warm-up-seconds']) * 1000,
-  )
+  setTimeout(() => {
+    firstMeasured = sentAt.length
+    announceMeasuring()
+    setTimeout(() => {
+      clearInterval(sending)
+      // What is on its way has a second to arrive.
+      setTimeout(finish, 1000)
+    }, Number(values.seconds) * 1000)
+  }, Number(values['warm-up-seconds']) * 1000)
 })

@@ -25,7 +25,7 @@ export async function runLoad(command: string, args: readonly string[], options:
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   const exited = own(child)
   const late = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs)
-  const cpu = () => (options.broker === undefined ? 0 : cpuSeconds(options.broker))
+  const cpu = () => (options.broker === undefined ? 0 : cpuSecondsIfAlive(options.broker))
   let cpuBefore = 0
   let cpuAfter = 0
   let out = ''
@@ -48,6 +48,15 @@ export async function runLoad(command: string, args: readonly string[], options:
     throw new Error(`${command} ${args.join(' ')} ${what}: ${(err + out).trim() || NOTHING_SAID}`)
   }
   return { ...JSON.parse(line), brokerCpuSeconds: cpuAfter - cpuBefore }
+}
+
+/** A broker that died under the load is the generator's to report. */
+function cpuSecondsIfAlive(pid: number): number {
+  try {
+    return cpuSeconds(pid)
+  } catch {
+    return Number.NaN
+  }
 }
 
 /** A generator of this folder. */

@@ -1,7 +1,14 @@
 import { mkdir, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freeBrokerPort, freePort } from '@rocketcluster/e2e'
-import { BROKER_NAME, COMMON_CONF, type Conf, type Contestant, type Heap, type Server } from './contestants/contestant.ts'
+import {
+  BROKER_NAME,
+  COMMON_CONF,
+  type Conf,
+  type Contestant,
+  type Heap,
+  type Server,
+} from './contestants/contestant.ts'
 import { firstAcknowledgement } from './first-acknowledgement.ts'
 import { runNodeLoad } from './load-process.ts'
 import { syncDisks } from './page-cache.ts'

@@ -9,9 +9,7 @@ import { tmpdir } from 'node:os'
 import { performance } from 'node:perf_hooks'
 import { parseArgs } from 'node:util'
 import { silentLog } from '@rocketcluster/world'
-import { nodeClock } from '../../world/src/node/clock.ts'
-import { nodeDisk } from '../../world/src/node/disk.ts'
-import { nodeRandom } from '../../world/src/node/random.ts'
+import { nodeWorld } from '@rocketcluster/world/node'
 import { storeConfig } from '../src/store/config.ts'
 import { Store } from '../src/store/store.ts'
 
@@ -31,7 +29,7 @@ const queues = Number(values.queues)
 
 const directory = mkdtempSync(`${tmpdir()}/rocketcluster-bench-`)
 process.on('exit', () => rmSync(directory, { recursive: true, force: true }))
-const world = { clock: nodeClock, disk: nodeDisk, random: nodeRandom, log: silentLog } as unknown as World
+const world = nodeWorld({ log: silentLog })
 const store = await Store.open(
   world,
   storeConfig({ storePathRootDir: directory, flushDiskType: values.sync ? 'SYNC_FLUSH' : 'ASYNC_FLUSH' }),

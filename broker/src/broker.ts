@@ -4,6 +4,7 @@ import {
   clientRequests,
   encodeHost,
   offsetMsgIds,
+  PullReplyWriter,
   SendReplyWriter,
   UniqKeyGenerator,
 } from '@rocketcluster/protocol'
@@ -13,6 +14,7 @@ import { ClientRegistry } from './clients/client-registry.ts'
 import { Configuration } from './configuration.ts'
 import { brokerHandlers, handledRequests } from './handlers.ts'
 import { HeldPulls } from './messaging/held-pulls.ts'
+import { HotPulls, PULL_CODES } from './messaging/hot-pulls.ts'
 import { HotSends } from './messaging/hot-sends.ts'
 import { Sends } from './messaging/sends.ts'
 import { StoredProperties } from './messaging/stored-properties.ts'
@@ -37,7 +39,7 @@ export interface BrokerOptions {
  * The fast ("VIP") port serves everything but reads, so that a flood of readers cannot delay senders
  * (BrokerController.java registers the pull family on the main server only).
  */
-const NOT_ON_FAST_PORT = [handledRequests.pullMessage.code, handledRequests.litePullMessage.code]
+const NOT_ON_FAST_PORT = PULL_CODES
 const SEND_CODES = [
   handledRequests.sendMessage.code,
   handledRequests.sendMessageV2.code,
@@ -98,8 +100,8 @@ export class Broker {
     const client = new RemotingClient(world, {})
     const started: { close(): Promise<void> }[] = [store, { close: async () => client.close() }]
     try {
-      const topics = await Topics.load(world, { ...config, directory }, world.log)
-      const groups = await SubscriptionGroups.load(world, { ...config, directory }, world.log)
+      const topics = await Topics.load(world, config, directory, world.log)
+      const groups = await SubscriptionGroups.load(world, config, directory, world.log)
       const offsets = await ConsumerOffsets.load(world, directory, world.log)
       const stats = new BrokerStats()
       const clients = new ClientRegistry<ServerConnection>(world.clock)
@@ -145,7 +147,7 @@ export class Broker {
       // Their answers name the port, which is known only when it is bound; no frame comes before that.
       let hotHandlers: Record<number, HotHandler> = {}
       const hot = Object.fromEntries(
-        SEND_CODES.map(
+        [...SEND_CODES, ...PULL_CODES].map(
           code => [code, (frame, connection) => hotHandlers[code]!(frame, connection)] satisfies [number, HotHandler],
         ),
       )
@@ -170,22 +172,28 @@ export class Broker {
       started.push({ close: () => main.close({ graceMs: 0 }) })
       storeHost.writeInt32BE(port, storeHost.length - 4)
       const brokerAddress = hostAndPort(config.brokerIP1, port)
-      const sends = new Sends({ config, topics, store, properties, randomInt, stats, msgId: offsetMsgIds(storeHost) })
-      services.sends = sends
-      hotHandlers = new HotSends({
-        sends,
-        clock: world.clock,
-        log: world.log,
+      const sends = new Sends({
+        config,
+        topics,
+        store,
+        properties,
+        randomInt,
+        now: () => world.clock.now(),
         stats,
-        reply: new SendReplyWriter({
-          hostHex: storeHost.toString('hex').toUpperCase(),
-          regionId: config.regionId,
-          traceOn: config.traceOn,
-          language: 'JAVA',
-          version: CURRENT_VERSION,
-          serializeType: 'JSON',
-        }),
-      }).handlers()
+        msgId: offsetMsgIds(storeHost),
+      })
+      services.sends = sends
+      const responder = { language: 'JAVA', version: CURRENT_VERSION, serializeType: 'JSON' } as const
+      const hostHex = storeHost.toString('hex').toUpperCase()
+      const sendReply = new SendReplyWriter({
+        ...responder,
+        hostHex,
+        regionId: config.regionId,
+        traceOn: config.traceOn,
+      })
+      const hotSends = new HotSends({ sends, clock: world.clock, log: world.log, stats, reply: sendReply })
+      const hotPulls = new HotPulls(services, new PullReplyWriter(responder))
+      hotHandlers = { ...hotSends.handlers(), ...hotPulls.handlers() }
       services.brokerAddress = brokerAddress
       const servers = [main]
       if (config.listenPort > FAST_PORT_DISTANCE) {
@@ -219,6 +227,11 @@ export class Broker {
       )
       services.nameServers = nameServers
       topics.onChange = changed => nameServers.topicsChanged(changed)
+      nameServers.onOrderTopics = ordered => {
+        topics
+          .markOrdered(ordered)
+          .catch(error => world.log.warn({ error }, 'topics that a name server calls ordered are not marked yet'))
+      }
       if (config.notifyConsumerIdsChangedEnable) clients.onMembersChanged = group => notifyMembers(services, group)
 
       const every = (periodMs: number, run: () => void) => world.clock.setInterval(run, periodMs)

@@ -1,4 +1,4 @@
-import { versionName } from '@rocketcluster/protocol'
+import { requestByCode, responseCodes, versionName } from '@rocketcluster/protocol'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { isSystemTopic } from './metadata/system-topics.ts'
 import type { BrokerServices } from './services.ts'
@@ -26,7 +26,7 @@ function* histogram(labels: Labels, bounds: readonly number[], { counts, sum, co
   let below = 0
   for (const [i, bound] of bounds.entries()) {
     below += counts[i]!
-    yield { suffix: '_bucket', labels: { ...labels, le: bound }, value: below }
+    yield { suffix: '_bucket', labels: { ...labels, le: bound.toFixed(1) }, value: below }
   }
   yield { suffix: '_bucket', labels: { ...labels, le: '+Inf' }, value: count }
   yield { suffix: '_sum', labels, value: sum }
@@ -81,7 +81,22 @@ async function lags(services: BrokerServices): Promise<Lag[]> {
 
 const STORAGE = { storage_type: 'local', storage_medium: 'disk' }
 
-/** Names, labels and meanings are RocketMQ 5's (BrokerMetricsConstant.java, DefaultStoreMetricsConstant.java). */
+const lower = (text: string) => text.toLowerCase()
+
+/** SEND_MESSAGE_V2 is `send_message_v2`; a code that nobody has named is itself (RemotingHelper.java#getRequestCodeDesc). */
+function requestName(code: number): string {
+  const known = requestByCode.get(code)
+  return known ? lower(known.name.replace(/[A-Z]/g, capital => `_${capital}`)) : String(code)
+}
+
+const responseNames = new Map(Object.entries(responseCodes).map(([name, { code }]) => [code, lower(name)]))
+/** A one-way request has no response code; Apache calls that success. */
+const responseName = (code: number) => (code < 0 ? 'success' : (responseNames.get(code) ?? String(code)))
+
+/**
+ * Names, labels and meanings are RocketMQ 5's (BrokerMetricsConstant.java, DefaultStoreMetricsConstant.java), units at the end of a
+ * name and lower-case label values as its Prometheus exporter prints them: dashboards made for Apache's brokers show ours.
+ */
 const definitions: readonly Definition[] = [
   {
     name: 'rocketmq_broker_permission',
@@ -116,7 +131,7 @@ const definitions: readonly Definition[] = [
     type: 'counter',
     *collect(services) {
       for (const [topic, { messages }] of services.stats.in)
-        yield { labels: { topic, message_type: 'Normal', is_system: system(services, topic) }, value: messages }
+        yield { labels: { topic, message_type: 'normal', is_system: system(services, topic) }, value: messages }
     },
   },
   {
@@ -125,7 +140,7 @@ const definitions: readonly Definition[] = [
     type: 'counter',
     *collect(services) {
       for (const [topic, { bytes }] of services.stats.in)
-        yield { labels: { topic, message_type: 'Normal', is_system: system(services, topic) }, value: bytes }
+        yield { labels: { topic, message_type: 'normal', is_system: system(services, topic) }, value: bytes }
     },
   },
   {
@@ -135,7 +150,7 @@ const definitions: readonly Definition[] = [
     *collect(services) {
       for (const [topic, { sizes }] of services.stats.in)
         yield* histogram(
-          { topic, message_type: 'Normal', is_system: system(services, topic) },
+          { topic, message_type: 'normal', is_system: system(services, topic) },
           MESSAGE_SIZE_BUCKETS,
           sizes,
         )
@@ -160,15 +175,15 @@ const definitions: readonly Definition[] = [
     },
   },
   {
-    name: 'rocketmq_rpc_latency',
+    name: 'rocketmq_rpc_latency_milliseconds',
     help: 'Time from a request to its answer, in milliseconds.',
     type: 'histogram',
     *collect({ stats }) {
       for (const { code, status, oneWay, longPolling, latency } of stats.rpc.values()) {
         const labels = {
           protocol_type: 'remoting',
-          request_code: code,
-          response_code: status,
+          request_code: requestName(code),
+          response_code: responseName(status),
           is_long_polling: String(longPolling),
           result: oneWay ? 'oneway' : 'success',
         }
@@ -183,7 +198,7 @@ const definitions: readonly Definition[] = [
     collect: ({ clients }) =>
       countBy(
         [...clients.producerGroups()].flatMap(([, members]) => [...members.values()]),
-        ({ language, version }) => ({ language: language, version: versionName(version), protocol_type: 'remoting' }),
+        ({ language, version }) => ({ language: lower(language), version: lower(versionName(version)), protocol_type: 'remoting' }),
       ),
   },
   {
@@ -195,8 +210,8 @@ const definitions: readonly Definition[] = [
         [...clients.consumerGroups()].flatMap(group => [...group.members.values()].map(member => ({ group, member }))),
         ({ group, member }) => ({
           consumer_group: group.groupName,
-          language: member.language,
-          version: versionName(member.version),
+          language: lower(member.language),
+          version: lower(versionName(member.version)),
           consume_mode: group.consumeType === 'CONSUME_ACTIVELY' ? 'pull' : 'push',
           protocol_type: 'remoting',
           is_system: 'false',
@@ -210,13 +225,13 @@ const definitions: readonly Definition[] = [
     collect: async services => (await lags(services)).map(({ labels, messages }) => ({ labels, value: messages })),
   },
   {
-    name: 'rocketmq_consumer_lag_latency',
+    name: 'rocketmq_consumer_lag_latency_milliseconds',
     help: 'Age of the oldest message not yet consumed, in milliseconds.',
     type: 'gauge',
     collect: async services => (await lags(services)).map(({ labels, latencyMs }) => ({ labels, value: latencyMs })),
   },
   {
-    name: 'rocketmq_storage_size',
+    name: 'rocketmq_storage_size_bytes',
     help: 'Bytes in the commit log.',
     type: 'gauge',
     collect: ({ store }) => [{ labels: STORAGE, value: store.maxPhysicalOffset - store.minPhysicalOffset }],
@@ -234,7 +249,7 @@ const definitions: readonly Definition[] = [
     collect: ({ store }) => [{ labels: STORAGE, value: store.dispatchBehindBytes }],
   },
   {
-    name: 'rocketmq_storage_message_reserve_time',
+    name: 'rocketmq_storage_message_reserve_time_milliseconds',
     help: 'Age of the oldest message stored, in milliseconds.',
     type: 'gauge',
     collect: async ({ store, world }) => {
@@ -254,6 +269,8 @@ export function metricsRegistry(services: BrokerServices): Registry {
     cluster: services.config.brokerClusterName,
     node_type: 'broker',
     node_id: services.config.brokerName,
+    // What OpenTelemetry's exporter puts on every series of Apache's broker.
+    otel_scope_name: 'broker-meter',
     ...extraLabels(services.config.metricsLabel),
   }
   for (const definition of definitions) registry.registerMetric(asMetric(definition, services, common) as never)

@@ -2,7 +2,6 @@ import { crc32 } from 'node:zlib'
 import {
   CURRENT_VERSION,
   encodeCompressedRegisterBrokerBody,
-  type KVTable,
   nameserverRequests,
   type RegisterBrokerBody,
   ResponseError,
@@ -37,10 +36,19 @@ export interface NameServersOptions {
   readonly timeoutMs: number
 }
 
+/**
+ * How long an operator's change, or the broker's start, waits for name servers. One that needs longer is told in the
+ * background: it must not make `updateTopic` time out, nor keep a broker from serving clients that know it.
+ */
+const PATIENCE_MS = 3000
+/** How long a broker that leaves waits for what is on its way to a name server, and for its goodbye. */
+const GOODBYE_MS = 1000
+
 interface NameServer {
   readonly address: string
   registeredAtMs: number | undefined
-  busy: boolean
+  /** The call that is on its way. */
+  busy: Promise<void> | undefined
   /** Something changed while a call was on its way. */
   again: boolean
   failing: boolean
@@ -59,10 +67,14 @@ export class NameServers {
   readonly #options: NameServersOptions
   readonly #registration: Registration
   readonly #known = new Map<string, NameServer>()
+  /** By configured name, what the resolver last said: a name that cannot be looked up now keeps its addresses. */
+  readonly #addressesOf = new Map<string, readonly string[]>()
+  readonly #unresolved = new Set<string>()
   #timer: Timer | undefined
-  #resolving = false
-  /** The order-topic configuration that a name server sent back. */
-  onOrderTopics: (table: KVTable) => void = () => {}
+  #resolving: Promise<void> | undefined
+  #stopped = false
+  /** Told the topics that a name server's ORDER_TOPIC_CONFIG names, whenever it answers a registration with some. */
+  onOrderTopics: (topics: readonly string[]) => void = () => {}
 
   constructor(world: World, client: RemotingClient, registration: Registration, options: NameServersOptions) {
     this.#world = world
@@ -81,41 +93,64 @@ export class NameServers {
     return this.#known.size > 0 && [...this.#known.values()].every(server => server.registeredAtMs !== undefined)
   }
 
-  /** Registers everywhere. Resolves after one attempt with each; those that fail are tried again every second. */
+  /**
+   * Registers everywhere. Resolves after one attempt with each, or after three seconds; those that fail are tried again
+   * every second.
+   */
   async start(): Promise<void> {
-    await this.#resolve()
-    await Promise.all([...this.#known.values()].map(server => this.#register(server)))
+    const { clock } = this.#world
     const beat = Math.min(this.#options.heartbeatIntervalMs, 1000)
-    this.#timer = this.#world.clock.setInterval(() => void this.#tick(), beat)
+    this.#timer = clock.setInterval(() => void this.#tick(), beat)
+    await this.#within(PATIENCE_MS, this.#tick().then(() => this.#allQuiet()))
   }
 
-  /** Tells every name server of changed topics; resolves when each has answered or failed (then it gets all later). */
+  /** Tells every name server of changed topics; resolves when each has answered, failed (then it gets all later) or is too slow. */
   async topicsChanged(topics: readonly string[]): Promise<void> {
-    await Promise.all([...this.#known.values()].map(server => this.#register(server, topics)))
+    await this.#registerEverywhere(topics)
   }
 
   /** Registers everything everywhere now: after a change of role or permission. */
   async registerAll(): Promise<void> {
-    await Promise.all([...this.#known.values()].map(server => this.#register(server)))
+    await this.#registerEverywhere()
   }
 
-  /** Tells the name servers that this broker leaves; clients stop choosing it at their next route query. */
+  async #registerEverywhere(topics?: readonly string[]): Promise<void> {
+    const told = [...this.#known.values()].map(server => this.#register(server, topics))
+    await this.#within(PATIENCE_MS, Promise.all(told))
+  }
+
+  /**
+   * Tells the name servers that this broker leaves; clients stop choosing it at their next route query. Nothing is
+   * registered any more afterwards.
+   */
   async stop(): Promise<void> {
+    this.#stopped = true
     this.#timer?.cancel()
+    // A registration that arrived behind the goodbye would bring clients to a broker that is gone.
+    await this.#within(GOODBYE_MS, this.#allQuiet())
     const { clusterName, brokerName, brokerId, brokerAddr } = this.#registration
     await Promise.allSettled(
-      [...this.#known.values()]
-        .filter(server => server.registeredAtMs !== undefined)
-        .map(server =>
-          this.#client.invoke(
-            server.address,
-            nameserverRequests.unregisterBroker,
-            { clusterName, brokerName, brokerId, brokerAddr },
-            { timeoutMs: 1000 },
-          ),
+      [...this.#known.values()].map(server =>
+        this.#client.invoke(
+          server.address,
+          nameserverRequests.unregisterBroker,
+          { clusterName, brokerName, brokerId, brokerAddr },
+          { timeoutMs: GOODBYE_MS },
         ),
+      ),
     )
     this.#known.clear()
+  }
+
+  /** Resolves when no call is on its way, or with what came after it. */
+  async #allQuiet(): Promise<void> {
+    await Promise.all([...this.#known.values()].map(({ busy }) => busy))
+  }
+
+  async #within(timeoutMs: number, done: Promise<unknown>): Promise<void> {
+    const patience = new AbortController()
+    await Promise.race([done, this.#world.clock.sleep(timeoutMs, patience.signal).catch(() => {})])
+    patience.abort()
   }
 
   async #tick(): Promise<void> {
@@ -125,42 +160,67 @@ export class NameServers {
     for (const server of this.#known.values()) {
       if (server.busy) continue
       if (server.registeredAtMs === undefined || now - server.registeredAtMs >= period) void this.#register(server)
-      else void this.#beat(server)
+      else void this.#call(server, () => this.#beat(server))
     }
   }
 
-  async #resolve(): Promise<void> {
-    if (this.#resolving) return
-    this.#resolving = true
+  /** Never rejects. A resolver that does not answer keeps nobody waiting but who came first. */
+  #resolve(): Promise<void> {
+    if (this.#resolving) return this.#known.size > 0 ? Promise.resolve() : this.#resolving
+    this.#resolving = this.#lookUp().finally(() => (this.#resolving = undefined))
+    return this.#resolving
+  }
+
+  async #lookUp(): Promise<void> {
+    await Promise.all(this.#options.namesrvAddr.map(configured => this.#lookUpOne(configured)))
+    if (this.#stopped) return
+    // Two names may stand for one address: it is told once.
+    const found = new Set([...this.#addressesOf.values()].flat())
+    for (const address of this.#known.keys()) if (!found.has(address)) this.#known.delete(address)
+    for (const address of found)
+      if (!this.#known.has(address))
+        this.#known.set(address, { address, registeredAtMs: undefined, busy: undefined, again: false, failing: false })
+  }
+
+  async #lookUpOne(configured: string): Promise<void> {
+    const { host, port } = parseAddress(configured)
     try {
-      const found = new Set<string>()
-      for (const configured of this.#options.namesrvAddr) {
-        const { host, port } = parseAddress(configured)
-        try {
-          for (const ip of await this.#world.network.resolve(host))
-            found.add(ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`)
-        } catch (error) {
-          // A resolver that is away for a moment must not make us forget name servers that still answer.
-          this.#log.warn({ host, error }, 'cannot look up a name server')
-          for (const address of this.#known.keys()) found.add(address)
-        }
-      }
-      for (const address of this.#known.keys()) if (!found.has(address)) this.#known.delete(address)
-      for (const address of found)
-        if (!this.#known.has(address))
-          this.#known.set(address, { address, registeredAtMs: undefined, busy: false, again: false, failing: false })
-    } finally {
-      this.#resolving = false
+      const ips = await this.#world.network.resolve(host)
+      this.#addressesOf.set(
+        configured,
+        ips.map(ip => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`)),
+      )
+      this.#unresolved.delete(configured)
+    } catch (error) {
+      // Said once per outage. A resolver that is away for a moment must not take away the name servers that still answer.
+      if (!this.#unresolved.has(configured)) this.#log.warn({ host, error }, 'cannot look up a name server')
+      this.#unresolved.add(configured)
     }
   }
 
-  async #register(server: NameServer, topics?: readonly string[]): Promise<void> {
+  /** Runs one call to a name server, and after it a full registration when something changed meanwhile. Never rejects. */
+  #call(server: NameServer, run: () => Promise<void>): Promise<void> {
+    const call = run().then(() => {
+      server.busy = undefined
+      if (!server.again || this.#stopped || this.#known.get(server.address) !== server) return undefined
+      server.again = false
+      return this.#register(server)
+    })
+    server.busy = call
+    return call
+  }
+
+  #register(server: NameServer, topics?: readonly string[]): Promise<void> {
+    if (this.#stopped) return Promise.resolve()
     if (server.busy) {
       // Whatever is on its way may have been composed before this change; a full registration follows it.
       server.again = true
-      return
+      return server.busy
     }
-    server.busy = true
+    return this.#call(server, () => this.#sendRegistration(server, topics))
+  }
+
+  async #sendRegistration(server: NameServer, topics?: readonly string[]): Promise<void> {
     const { clusterName, brokerName, brokerId, brokerAddr, haServerAddr, body } = this.#registration
     // A name server that does not know us refuses a part.
     const only = server.registeredAtMs === undefined ? undefined : topics
@@ -189,20 +249,14 @@ export class NameServers {
         this.#log.info({ nameServer: server.address }, 'registered')
       server.failing = false
       server.registeredAtMs = this.#world.clock.monotonicMs()
-      if (answer.body) this.onOrderTopics(answer.body)
+      const ordered = [...(answer.body?.table?.keys() ?? [])]
+      if (ordered.length > 0) this.onOrderTopics(ordered)
     } catch (error) {
       this.#failed(server, error)
-    } finally {
-      server.busy = false
-    }
-    if (server.again) {
-      server.again = false
-      await this.#register(server)
     }
   }
 
   async #beat(server: NameServer): Promise<void> {
-    server.busy = true
     const { clusterName, brokerName, brokerId, brokerAddr, body } = this.#registration
     try {
       const answer = await this.#client.invoke(
@@ -214,12 +268,6 @@ export class NameServers {
       if (answer.changed) server.again = true
     } catch (error) {
       this.#failed(server, error)
-    } finally {
-      server.busy = false
-    }
-    if (server.again) {
-      server.again = false
-      await this.#register(server)
     }
   }
 

@@ -1,5 +1,6 @@
 import {
   type ConsumerData,
+  type HeartbeatData,
   heartBeat,
   type MessageQueue,
   notifyConsumerIdsChanged,
@@ -57,8 +58,8 @@ export class ClientInstance {
   readonly timeoutMs: number
   readonly #heartbeatMs: number
   readonly #members = new Map<object, () => Member>()
-  /** Brokers that have been sent a heartbeat since the members last changed. */
-  readonly #greeted = new Set<string>()
+  /** Heartbeats on their way or done, by broker address, since the members last changed or a round began. */
+  readonly #greetings = new Map<string, Promise<void>>()
   readonly #notified = new Map<object, Notifications>()
   #timer: Timer | undefined
   #closed = false
@@ -86,7 +87,7 @@ export class ClientInstance {
       refreshMs: options.routeRefreshMs ?? 30_000,
     })
     // A broker forgets a client with its connection, and a new route may show new brokers.
-    this.remoting.onClose(address => this.#greeted.delete(address))
+    this.remoting.onClose(address => this.#greetings.delete(address))
     this.routes.onChange(() => void this.heartbeat())
     this.remoting.handle(notifyConsumerIdsChanged, ({ consumerGroup }) => {
       for (const listener of this.#notified.values()) listener.idsChanged(consumerGroup)
@@ -100,10 +101,10 @@ export class ClientInstance {
   join(key: object, member: () => Member): void {
     if (this.#closed) throw new ClientError('NOT_RUNNING', 'this client is closed')
     this.#members.set(key, member)
-    this.#greeted.clear()
+    this.#greetings.clear()
     this.routes.start()
     this.#timer ??= this.world.clock.setInterval(() => {
-      this.#greeted.clear()
+      this.#greetings.clear()
       void this.heartbeat()
     }, this.#heartbeatMs)
   }
@@ -140,27 +141,36 @@ export class ClientInstance {
     const producerDataSet = members.flatMap(({ producer }) => producer ?? [])
     const consumerDataSet = members.flatMap(({ consumer }) => consumer ?? [])
     if (members.length === 0) return
-    const body = {
+    const body: HeartbeatData = {
       clientID: this.clientId,
       producerDataSet,
       consumerDataSet,
       heartbeatFingerprint: 0,
       withoutSub: false,
     }
-    const due = this.routes
+    const concerned = this.routes
       .brokerAddresses()
-      .filter(({ brokerId, address }) => (brokerId === 0 || consumerDataSet.length > 0) && !this.#greeted.has(address))
+      .filter(({ brokerId }) => brokerId === 0 || consumerDataSet.length > 0)
     await Promise.all(
-      due.map(async ({ address, brokerName }) => {
-        this.#greeted.add(address)
-        try {
-          await this.remoting.invoke(address, heartBeat, {}, { body, timeoutMs: this.timeoutMs })
-        } catch (error) {
-          this.#greeted.delete(address)
-          this.log.warn({ brokerName, address, error: (error as Error).message }, 'heartbeat failed')
+      concerned.map(({ address, brokerName }) => {
+        // Whoever waits for a heartbeat also waits for one that is on its way.
+        let greeting = this.#greetings.get(address)
+        if (!greeting) {
+          greeting = this.#greet(address, brokerName, body)
+          this.#greetings.set(address, greeting)
         }
+        return greeting
       }),
     )
+  }
+
+  async #greet(address: string, brokerName: string, body: HeartbeatData): Promise<void> {
+    try {
+      await this.remoting.invoke(address, heartBeat, {}, { body, timeoutMs: this.timeoutMs })
+    } catch (error) {
+      this.#greetings.delete(address)
+      this.log.warn({ brokerName, address, error: (error as Error).message }, 'heartbeat failed')
+    }
   }
 
   async close(): Promise<void> {

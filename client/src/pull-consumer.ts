@@ -155,9 +155,6 @@ export class PullConsumer implements AsyncIterable<ReceivedMessage> {
         unitMode: false,
       },
     }))
-    this.#unlisten = client.routes.onChange(topic => {
-      if (this.#subscriptions.has(topic)) void this.rebalance()
-    })
     const { clock } = this.#world
     const { rebalanceIntervalMs = 20_000, autoCommit = true, autoCommitIntervalMs = 5000 } = this.#options
     this.#timers.push(clock.setInterval(() => void this.rebalance(), rebalanceIntervalMs))
@@ -166,7 +163,11 @@ export class PullConsumer implements AsyncIterable<ReceivedMessage> {
       await client.routes
         .route(topic)
         .catch(error => this.client.log.warn({ topic, error: (error as Error).message }, 'no route yet'))
+    // Only a broker that has heard of this member counts it in.
     await client.heartbeat()
+    this.#unlisten = client.routes.onChange(topic => {
+      if (this.#subscriptions.has(topic)) void this.rebalance()
+    })
     await this.rebalance()
   }
 

@@ -80,12 +80,13 @@ export class RemotingClient {
       pool: new OutboxPool(world.clock),
       deadlines: new Deadlines(world.clock),
       log: this.#log,
-      limits: defaultLimits(options.limits),
+      limits: defaultLimits({ ...CLIENT_LIMITS, ...options.limits }),
       maxFrameBytes: options.maxFrameBytes ?? DEFAULT_MAX_FRAME_BYTES,
       language: options.language ?? 'NODE_JS',
       version: options.version ?? CURRENT_VERSION,
       serializeType: options.serializeType ?? 'JSON',
       hooks: options.hooks,
+      holdsBackRequests: false,
       sweep: this.#sweep,
       onRequest: (connection, header, frame) => this.#dispatcher.dispatch(connection, header, frame),
       onClose: connection => this.#onClose(connection),
@@ -294,6 +295,8 @@ export class RemotingClient {
 }
 
 const DEFAULT_TIMEOUT_MS = 3000
+/** What waits here are the caller's own bytes; refusing more of them is what bounds it. */
+const CLIENT_LIMITS = { highWaterBytes: 256 * 1024 * 1024, hardLimitBytes: Number.POSITIVE_INFINITY }
 const SWEEPS_PER_TIMEOUT = 8
 const END_PATIENCE_MS = 1000
 

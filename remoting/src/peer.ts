@@ -22,7 +22,10 @@ import { writeAnswer, writeRequest } from './wire.ts'
 
 /** What one connection may hold in memory. */
 export interface PeerLimits {
-  /** Above this many bytes that the peer has not taken, no more of its requests are read until all of them are gone. */
+  /**
+   * Bytes that the peer has not taken. Above, a server reads no more of its requests until all of them are gone, and `invoke`
+   * fails with kind `busy`.
+   */
   readonly highWaterBytes: number
   /** Above this many the connection is closed. */
   readonly hardLimitBytes: number
@@ -46,6 +49,11 @@ export interface PeerGroup<P> {
   readonly version: number
   readonly serializeType: SerializeType
   readonly hooks: RemotingHooks | undefined
+  /**
+   * Whether a peer that does not take its answers is not read from. Right for a server. A client has to go on reading, since what
+   * it reads are answers: a server that waits until they are taken would wait for ever.
+   */
+  readonly holdsBackRequests: boolean
   /** Counts sweeps of idle connections; a peer remembers the last one in which something happened. */
   readonly sweep: { count: number }
   /** Looks at a frame before its header is decoded; true when it took care of it. */
@@ -348,8 +356,10 @@ export class Peer implements OutboxTarget {
     const { pendingBytes } = this.#connection
     const { highWaterBytes, hardLimitBytes } = this.group.limits
     if (pendingBytes <= highWaterBytes) return
-    this.#congested = true
-    this.#stop()
+    if (this.group.holdsBackRequests) {
+      this.#congested = true
+      this.#stop()
+    }
     if (pendingBytes <= hardLimitBytes) return
     this.group.log.warn(
       { remoteAddress: this.remoteAddress, pendingBytes, hardLimitBytes },

@@ -108,6 +108,17 @@ test('a slow reader costs no more than the limit, and gets everything in the end
   connection.destroy()
 })
 
+test('much in both directions at once does not make both ends wait for each other', async () => {
+  const { client, address } = await start({ limits: { highWaterBytes: 100_000 } })
+  const body = Buffer.alloc(1_000_000, 'x')
+  const calls = Array.from({ length: 60 }, (_, i) =>
+    client.invoke(address, echo, { text: `${i}` }, { body, timeoutMs: 20_000 }),
+  )
+  expect((await Promise.all(calls)).map(({ text, length }) => `${text} ${length}`)).toEqual(
+    calls.map((_, i) => `${i} ${body.length}`),
+  )
+})
+
 test('a port that is taken is said so; after close it is free', async () => {
   const { world, server, port } = await start()
   const second = new RemotingServer(world, { host: '127.0.0.1', port, requests: {}, handlers: {}, services: {} })

@@ -118,6 +118,7 @@ export class RemotingServer<R extends Requests = Requests, S extends object = {}
       version: options.version ?? CURRENT_VERSION,
       serializeType: options.serializeType ?? 'JSON',
       hooks: undefined,
+      holdsBackRequests: true,
       sweep: this.#sweep,
       onFrame: this.#hot.size > 0 ? (connection, frame) => this.#onFrame(connection, frame) : undefined,
       onRequest: (connection, header, frame) =>

@@ -11,7 +11,7 @@ export const STORE_DIRECTORY = '/store'
 const CLUSTER = 'DefaultCluster'
 const BROKER_PORT = 10_911
 const MIB = 1024 ** 2
-export const DISK_BYTES = 48 * MIB
+export const DISK_BYTES = 8 * MIB
 /** How long a supervisor waits before it starts again what did not start. */
 const RESTART_AGAIN_MS = 500
 /** How long it lets a broker live that takes no messages although nothing is wrong with its machine any more. */
@@ -87,7 +87,8 @@ export class Cluster {
   /** A log that failed for good (EIO) takes no messages until the process starts again: somebody has to do that. */
   #restartWhenReadOnly(member: Member<Broker>): void {
     const writable = member.program?.services.store.writable
-    if (!writable || writable.ok) {
+    // A full disk is not helped by a restart.
+    if (!writable || writable.ok || writable.reason.includes('full')) {
       member.unwritableSinceMs = undefined
       return
     }

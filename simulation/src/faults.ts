@@ -142,7 +142,14 @@ export const faults: readonly Fault[] = [
       const { pages } = disk.create(BALLAST, 'fill', 0)
       pages.write(Buffer.alloc(Math.max(0, disk.freeBytes - LEFT_FREE_BYTES), 1), 0)
     }
-    return { text: `${name}'s disk is full`, end: () => disk.remove(BALLAST) }
+    return {
+      text: `${name}'s disk is full`,
+      end: () => {
+        disk.remove(BALLAST)
+        // For good: the next power cut must not bring it back.
+        disk.syncDirectory('/')
+      },
+    }
   }),
   disk('disk refuses to grow', 3, ({ name, host }, random) => {
     const probability = random.pick([0.05, 0.5, 1])

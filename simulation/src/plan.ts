@@ -23,9 +23,9 @@ export function planOf(random: SimRandom): Plan {
     flushDiskType: random.pick(['SYNC_FLUSH', 'ASYNC_FLUSH']),
     producers: 1 + random.int(3),
     consumers: 1 + random.int(2),
-    troubleMs: random.pick([8000, 12_000, 20_000]),
+    troubleMs: random.pick([5000, 10_000, 15_000]),
     faultEveryMs: random.pick([500, 1000, 2500]),
-    sendEveryMs: random.pick([5, 20, 60]),
-    maxBodyBytes: random.pick([100, 1000, 4000]),
+    sendEveryMs: random.pick([15, 50, 150]),
+    maxBodyBytes: random.pick([100, 700, 2000]),
   }
 }

@@ -1,14 +1,14 @@
 import { mkdir } from 'node:fs/promises'
 import {
   APACHE_BROKER_HEAP,
-  type Heap as JvmHeap,
+  freePort,
   type Installation,
   installApache,
+  type Heap as JvmHeap,
   SERVER_VERSION,
   startBroker,
   startNameServer,
 } from '@rocketcluster/e2e'
-import { freePort } from '@rocketcluster/e2e'
 import type { Contestant, Heap } from './contestant.ts'
 
 const HEAPS: Readonly<Record<Heap, JvmHeap>> = { default: APACHE_BROKER_HEAP, '1g': { min: '1g', max: '1g' } }

@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Conf, type Contestant } from './contestant.ts'
-import { registered } from './registered.ts'
+import type { Conf, Contestant } from './contestant.ts'
 import { startNode } from './node-process.ts'
+import { registered } from './registered.ts'
 
 const READY_TIMEOUT_MS = 120_000
 

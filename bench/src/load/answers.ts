@@ -26,7 +26,8 @@ export function connectLoad(address: string, sink: AnswerSink): Socket {
   let bodyLeft = 0
 
   /** The length of the head of the frame at `at`, of which `there` bytes are there; 8 as long as that is not known. */
-  const headBytes = (from: Buffer, at: number, there: number) => (there < 8 ? 8 : 8 + (from.readInt32BE(at + 4) & 0xffffff))
+  const headBytes = (from: Buffer, at: number, there: number) =>
+    there < 8 ? 8 : 8 + (from.readInt32BE(at + 4) & 0xffffff)
 
   const deliver = (from: Buffer, at: number, bytes: number) => {
     bodyLeft = 4 + from.readInt32BE(at) - bytes

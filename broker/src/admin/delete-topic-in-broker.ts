@@ -13,6 +13,8 @@ export const deleteTopicInBroker: Handler<'deleteTopicInBroker'> = async (
     throw new ResponseError('INVALID_PARAMETER', `The topic[${topic}] is conflict with system topic.`)
   await topics.delete(topic)
   offsets.deleteTopic(topic)
+  // A topic of this name that is made anew begins at 0: groups must not go on where they were.
+  await offsets.flush()
   stats.forgetTopic(topic)
   await store.deleteTopic(topic)
   return {}

@@ -1,6 +1,8 @@
 import type { AnswerOf, brokerRequests, HeaderOf, ResponseCodeName } from '@rocketcluster/protocol'
 import { ResponseError } from '@rocketcluster/protocol'
+import type { ServerConnection } from '@rocketcluster/remoting'
 import type { Handler } from '../handler.ts'
+import type { NamedGroup } from '../metadata/subscription-groups.ts'
 import { PERM_READ } from '../metadata/system-topics.ts'
 import type { BrokerServices } from '../services.ts'
 import type { GetMessageResult, GetMessageStatus, MessageFilter } from '../store/types.ts'
@@ -8,22 +10,40 @@ import type { HeldPull } from './held-pulls.ts'
 import { filterOf, findSubscription, PULL_COMMIT_OFFSET, PULL_SUSPEND } from './subscription.ts'
 
 type Pull = typeof brokerRequests.pullMessage
-type PullHeader = HeaderOf<Pull>
-type PullAnswer = AnswerOf<Pull>
+export type PullHeader = HeaderOf<Pull>
+export type PullAnswer = AnswerOf<Pull>
 
 /** ForbiddenType.java: why a pull is refused, for clients that show it. */
 const FORBIDDEN = { broker: 1, group: 2, topic: 3, broadcasting: 4, subscription: 5 } as const
 
+/** PULL_MESSAGE and LITE_PULL_MESSAGE. `hot-pulls.ts` serves the same without header objects and contexts. */
+export const pullMessage: Handler<'pullMessage'> = (header, context) => pull(header, context.connection, context)
+
 /**
- * PULL_MESSAGE: up to maxMsgNums messages of one queue from an offset on. A pull that finds nothing waits, when its
- * consumer allows (SUSPEND), until a message arrives or suspendTimeoutMillis have passed.
+ * Up to maxMsgNums messages of one queue from an offset on. A pull that finds nothing waits, when its consumer allows
+ * (SUSPEND), until a message arrives or suspendTimeoutMillis have passed. Answers in the same turn when everything is in
+ * memory. Throws, or rejects with, the ResponseError to answer.
  */
-export const pullMessage: Handler<'pullMessage'> = async (header, context) => {
-  const { groups, topics, offsets, config } = context
+export function pull(
+  header: PullHeader,
+  connection: ServerConnection,
+  services: BrokerServices,
+): PullAnswer | Promise<PullAnswer> {
+  const { groups, config } = services
   if ((config.brokerPermission & PERM_READ) === 0)
     return forbidden('broker', `the broker[${config.brokerIP1}] pulling message is forbidden`)
   const found = groups.find(header.consumerGroup)
-  const group = found instanceof Promise ? await found : found
+  if (found instanceof Promise) return found.then(group => pullAs(group, header, connection, services))
+  return pullAs(found, header, connection, services)
+}
+
+function pullAs(
+  group: NamedGroup | undefined,
+  header: PullHeader,
+  connection: ServerConnection,
+  services: BrokerServices,
+): PullAnswer | Promise<PullAnswer> {
+  const { groups, topics, offsets } = services
   if (!group)
     throw new ResponseError(
       'SUBSCRIPTION_GROUP_NOT_EXIST',
@@ -37,7 +57,7 @@ export const pullMessage: Handler<'pullMessage'> = async (header, context) => {
   if (header.queueId < 0 || header.queueId >= topic.readQueueNums)
     throw new ResponseError(
       'INVALID_PARAMETER',
-      `queueId[${header.queueId}] is illegal, topic:[${header.topic}] topicConfig.readQueueNums:[${topic.readQueueNums}] consumer:[${context.connection.remoteAddress}]`,
+      `queueId[${header.queueId}] is illegal, topic:[${header.topic}] topicConfig.readQueueNums:[${topic.readQueueNums}] consumer:[${connection.remoteAddress}]`,
     )
   if (groups.isReadForbidden(header.consumerGroup, header.topic))
     return forbidden(
@@ -46,29 +66,49 @@ export const pullMessage: Handler<'pullMessage'> = async (header, context) => {
     )
   const subscription = findSubscription(
     header,
-    context.clients.consumerGroup(header.consumerGroup),
+    services.clients.consumerGroup(header.consumerGroup),
     group.consumeBroadcastEnable,
   )
   const filter = filterOf(subscription)
 
   const reset = offsets.takeReset(header.consumerGroup, header.topic, header.queueId)
-  if (reset !== undefined) return moved(context, header, reset)
+  if (reset !== undefined) return moved(services, header, reset)
   if ((header.sysFlag & PULL_COMMIT_OFFSET) !== 0)
     offsets.commit(header.consumerGroup, header.topic, header.queueId, header.commitOffset)
 
-  const result = await get(context, header, filter)
-  const status = statusOf(result.status, header.queueOffset)
-  const mayWait = (header.sysFlag & PULL_SUSPEND) !== 0 && header.suspendTimeoutMillis > 0
-  if (status !== 'PULL_NOT_FOUND' || !mayWait) return answer(context, header, result, status)
-
-  result.release()
-  await arrival(context, header, filter)
-  const second = await get(context, header, filter)
-  return answer(context, header, second, statusOf(second.status, header.queueOffset))
+  const result = get(services, header, filter)
+  return result instanceof Promise
+    ? result.then(later => answerOrWait(later, header, filter, connection, services))
+    : answerOrWait(result, header, filter, connection, services)
 }
 
-function get(context: BrokerServices, header: PullHeader, filter: MessageFilter | undefined) {
-  return context.store.getMessage({
+function answerOrWait(
+  result: GetMessageResult,
+  header: PullHeader,
+  filter: MessageFilter | undefined,
+  connection: ServerConnection,
+  services: BrokerServices,
+): PullAnswer | Promise<PullAnswer> {
+  const status = statusOf(result.status, header.queueOffset)
+  const mayWait = (header.sysFlag & PULL_SUSPEND) !== 0 && header.suspendTimeoutMillis > 0
+  if (status !== 'PULL_NOT_FOUND' || !mayWait) return answer(services, header, result, status)
+  result.release()
+  return waitAndAnswer(header, filter, connection, services)
+}
+
+async function waitAndAnswer(
+  header: PullHeader,
+  filter: MessageFilter | undefined,
+  connection: ServerConnection,
+  services: BrokerServices,
+): Promise<PullAnswer> {
+  await arrival(header, filter, connection, services)
+  const result = await get(services, header, filter)
+  return answer(services, header, result, statusOf(result.status, header.queueOffset))
+}
+
+function get(services: BrokerServices, header: PullHeader, filter: MessageFilter | undefined) {
+  return services.store.getMessage({
     topic: header.topic,
     queueId: header.queueId,
     queueOffset: header.queueOffset,
@@ -80,16 +120,16 @@ function get(context: BrokerServices, header: PullHeader, filter: MessageFilter 
 
 /** Resolves when a message may be there, or the consumer's time is up, or its connection is gone. */
 function arrival(
-  context: Parameters<Handler<'pullMessage'>>[1],
   header: PullHeader,
   filter: MessageFilter | undefined,
+  connection: ServerConnection,
+  { config, heldPulls, store, world }: BrokerServices,
 ): Promise<void> {
-  const { config, heldPulls, world, connection } = context
   const waitMs = config.longPollingEnable ? header.suspendTimeoutMillis : config.shortPollingTimeMills
   // A message may have arrived while the first look waited for the disk.
-  if (context.store.maxOffset(header.topic, header.queueId) > header.queueOffset) return Promise.resolve()
+  if (store.maxOffset(header.topic, header.queueId) > header.queueOffset) return Promise.resolve()
   return new Promise(resolve => {
-    const pull: HeldPull = {
+    const held: HeldPull = {
       connectionId: connection.id,
       topic: header.topic,
       queueId: header.queueId,
@@ -98,7 +138,7 @@ function arrival(
       matches: tagsCode => !filter || filter.byEntry(tagsCode),
       wake: () => resolve(),
     }
-    heldPulls.hold(pull)
+    heldPulls.hold(held)
   })
 }
 

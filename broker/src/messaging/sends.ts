@@ -70,6 +70,7 @@ export class Sends {
   readonly #store: Store
   readonly #properties: StoredProperties
   readonly #randomInt: (bound: number) => number
+  readonly #now: () => number
   readonly msgId: (physicalOffset: number) => string
   readonly #stats: BrokerStats
   #group: OutstandingGroup | undefined
@@ -84,6 +85,8 @@ export class Sends {
     /** Makes the id that SEND answers carry of a physical offset. */
     msgId: (physicalOffset: number) => string
     randomInt: (bound: number) => number
+    /** Wall time in milliseconds. */
+    now: () => number
     stats: BrokerStats
   }) {
     this.#config = parts.config
@@ -91,6 +94,7 @@ export class Sends {
     this.#store = parts.store
     this.#properties = parts.properties
     this.#randomInt = parts.randomInt
+    this.#now = parts.now
     this.msgId = parts.msgId
     this.#stats = parts.stats
   }
@@ -103,8 +107,9 @@ export class Sends {
   /** Throws, or rejects with, the ResponseError to answer. Nothing is stored then. */
   accept(header: SendHeader, content: SendContent): AcceptedSend | Promise<AcceptedSend> {
     this.#admit(content.body.length)
+    if (this.#config.startAcceptSendRequestTimeStamp > 0) this.#refuseBeforeOpening()
     const topic = this.#topics.get(header.topic)
-    if (topic && !this.#topics.isBeingCreated(header.topic)) return this.#append(topic, header, content)
+    if (topic) return this.#append(topic, header, content)
     // The frame's memory is the connection's again after this turn.
     const kept = { ...content, body: Buffer.from(content.body), properties: Buffer.from(content.properties) }
     return this.#create(header).then(created => this.#append(created, header, kept))
@@ -118,6 +123,15 @@ export class Sends {
         'SYSTEM_BUSY',
         `[OVERLOAD]system busy, start flow control for a while: ${this.#outstanding} sends with ${this.#outstandingBytes} bytes wait for the disk, ` +
           `at most ${MAX_OUTSTANDING_SENDS} with ${sendInFlightBytes} bytes may`,
+      )
+  }
+
+  #refuseBeforeOpening(): void {
+    const { startAcceptSendRequestTimeStamp: openMs } = this.#config
+    if (this.#now() < openMs)
+      throw new ResponseError(
+        'SYSTEM_ERROR',
+        `broker unable to service, until ${new Date(openMs).toISOString()} (startAcceptSendRequestTimeStamp)`,
       )
   }
 

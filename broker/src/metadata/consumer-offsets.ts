@@ -16,6 +16,7 @@ export class ConsumerOffsets {
   readonly #file: JsonFile
   readonly #world: World
   #dirty = false
+  #saving: Promise<void> | undefined
   dataVersion: DataVersion
 
   private constructor(world: World, directory: string) {
@@ -123,16 +124,22 @@ export class ConsumerOffsets {
     if (this.#table.delete(key)) this.#dirty = true
   }
 
-  /** Writes the file when anything changed since the last time. Throws DiskError; the changes stay due. */
-  async flush(): Promise<void> {
-    if (!this.#dirty) return
+  /** Resolves when all changes so far are on disk; writes only when there are any. Throws DiskError; they stay due then. */
+  flush(): Promise<void> {
+    // What is on its way may hold the caller's change: then it counts only when it has arrived.
+    if (!this.#dirty) return this.#saving ?? Promise.resolve()
     this.dataVersion = nextVersion(this.dataVersion, this.#world.clock)
-    try {
-      await this.#file.save()
-    } catch (error) {
-      this.#dirty = true
-      throw error
-    }
+    const saving = this.#file
+      .save()
+      .catch(error => {
+        this.#dirty = true
+        throw error
+      })
+      .finally(() => {
+        if (this.#saving === saving) this.#saving = undefined
+      })
+    this.#saving = saving
+    return saving
   }
 
   snapshot() {

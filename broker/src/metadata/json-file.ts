@@ -1,4 +1,5 @@
 import type { Disk, Log } from '@rocketcluster/world'
+import { makeDurableDirectory } from '../store/make-directory.ts'
 
 /**
  * One of the `config/*.json` files: replaced as a whole, never half. Each write keeps the version before it as
@@ -15,6 +16,7 @@ export class JsonFile {
   #running: Promise<void> | undefined
   #next: Promise<void> | undefined
   #hasPrevious = false
+  #hasDirectory = false
 
   /** `print` gives the content at the moment of writing. */
   constructor(disk: Disk, directory: string, name: string, print: () => Uint8Array) {
@@ -65,7 +67,9 @@ export class JsonFile {
   }
 
   async #write(): Promise<void> {
-    await this.#disk.makeDirectory(this.#directory)
+    // A directory that its parent has not been synced for vanishes with the power, and all that was saved with it.
+    if (!this.#hasDirectory) await makeDurableDirectory(this.#disk, this.#directory)
+    this.#hasDirectory = true
     const temporary = `${this.path}.tmp`
     const file = await this.#disk.open(temporary, 'create')
     try {
@@ -77,6 +81,8 @@ export class JsonFile {
       await file.close()
     }
     if (this.#hasPrevious) await this.#disk.rename(this.path, `${this.path}.bak`)
+    // Until the next rename has succeeded there is none: a second try must not fail over that.
+    this.#hasPrevious = false
     await this.#disk.rename(temporary, this.path)
     this.#hasPrevious = true
     await this.#disk.syncDirectory(this.#directory)

@@ -1,16 +1,16 @@
 import {
+  groupProblem,
   predefinedGroups,
   ResponseError,
   type SubscriptionGroupConfig,
   subscriptionGroupWrapper,
 } from '@rocketcluster/protocol'
 import type { Log, World } from '@rocketcluster/world'
-import { type DataVersion, firstVersion, nextVersion } from './data-version.ts'
-import { JsonFile } from './json-file.ts'
+import type { DataVersion } from './data-version.ts'
+import { DurableTable } from './durable-table.ts'
 
 export interface SubscriptionGroupsOptions {
-  /** `<storePathRootDir>/config` */
-  readonly directory: string
+  /** Live: read at every use. */
   readonly autoCreateSubscriptionGroup: boolean
 }
 
@@ -39,32 +39,39 @@ export function subscriptionGroup(groupName: string): NamedGroup {
 
 /** The consumer groups this broker knows: `config/subscriptionGroup.json` (SubscriptionGroupManager.java). */
 export class SubscriptionGroups {
-  readonly #table = new Map<string, NamedGroup>()
+  readonly #table: DurableTable<NamedGroup>
   readonly #creating = new Map<string, Promise<NamedGroup>>()
-  /** group → topic → forbidden bits; bit 0 (value 1) forbids reading. */
-  readonly #forbidden = new Map<string, Map<string, number>>()
-  readonly #file: JsonFile
-  readonly #world: World
-  readonly #autoCreate: boolean
-  dataVersion: DataVersion
+  /** group → topic → forbidden bits; bit 0 (value 1) forbids reading. Only read: kept as another broker wrote it. */
+  #forbidden = new Map<string, Map<string, number>>()
+  readonly #log: Log
+  readonly #options: SubscriptionGroupsOptions
 
-  private constructor(world: World, options: SubscriptionGroupsOptions) {
-    this.#world = world
-    this.#autoCreate = options.autoCreateSubscriptionGroup
-    this.dataVersion = firstVersion(world.clock)
-    this.#file = new JsonFile(world.disk, options.directory, 'subscriptionGroup.json', () =>
-      subscriptionGroupWrapper.encode(this.snapshot()),
-    )
+  private constructor(world: World, options: SubscriptionGroupsOptions, directory: string, log: Log) {
+    this.#log = log
+    this.#options = options
+    this.#table = new DurableTable(world, {
+      directory,
+      name: 'subscriptionGroup.json',
+      print: (subscriptionGroupTable, dataVersion) =>
+        subscriptionGroupWrapper.encode({ dataVersion, forbiddenTable: this.#forbidden, subscriptionGroupTable }),
+    })
   }
 
-  static async load(world: World, options: SubscriptionGroupsOptions, log: Log): Promise<SubscriptionGroups> {
-    const groups = new SubscriptionGroups(world, options)
-    const stored = await groups.#file.load(bytes => subscriptionGroupWrapper.decode(bytes), log)
-    for (const name of predefinedGroups) groups.#table.set(name, subscriptionGroup(name))
-    for (const [groupName, config] of stored?.subscriptionGroupTable ?? [])
-      groups.#table.set(groupName, { ...config, groupName })
-    for (const [group, topics] of stored?.forbiddenTable ?? []) groups.#forbidden.set(group, topics)
-    if (stored?.dataVersion) groups.dataVersion = { ...stored.dataVersion }
+  /** `directory` is `<storePathRootDir>/config`. Throws when what is stored there cannot be read. */
+  static async load(
+    world: World,
+    options: SubscriptionGroupsOptions,
+    directory: string,
+    log: Log,
+  ): Promise<SubscriptionGroups> {
+    const groups = new SubscriptionGroups(world, options, directory, log)
+    const stored = await groups.#table.load(bytes => subscriptionGroupWrapper.decode(bytes), log)
+    groups.#table.fill([...predefinedGroups].map(name => [name, subscriptionGroup(name)]))
+    groups.#table.fill(
+      [...(stored?.subscriptionGroupTable ?? [])].map(([groupName, config]) => [groupName, { ...config, groupName }]),
+      stored?.dataVersion,
+    )
+    groups.#forbidden = stored?.forbiddenTable ?? new Map()
     return groups
   }
 
@@ -80,68 +87,70 @@ export class SubscriptionGroups {
     return this.#table.size
   }
 
-  /** The group, made on first use where that is allowed; undefined where it is not. Groups of the system always are. */
+  get dataVersion(): DataVersion {
+    return this.#table.dataVersion
+  }
+
+  /**
+   * The group, made on first use where that is allowed; undefined where it is not or no group may have this name. Groups
+   * of the system always are. A group that cannot be stored works all the same: its settings are the defaults, and a full
+   * disk must not keep consumers from what is there.
+   */
   find(group: string): NamedGroup | undefined | Promise<NamedGroup> {
     const known = this.#table.get(group)
-    if (known && this.#creating.size === 0) return known
+    if (known) return known
     const creating = this.#creating.get(group)
     if (creating) return creating
-    if (known) return known
-    if (!this.#autoCreate && !group.startsWith('CID_RMQ_SYS_')) return undefined
+    if (!this.#options.autoCreateSubscriptionGroup && !group.startsWith('CID_RMQ_SYS_')) return undefined
+    if (groupProblem(group)) return undefined
     const config = subscriptionGroup(group)
-    const creation = this.put(config)
-      .then(() => config)
+    const creation = this.#table
+      .set(group, config)
+      .catch(error => this.#log.warn({ group, error }, 'a new consumer group cannot be stored yet'))
+      .then(() => this.#table.get(group) ?? config)
       .finally(() => this.#creating.delete(group))
     this.#creating.set(group, creation)
     return creation
   }
 
-  /** Creates or replaces a group; resolves when that is on disk. */
-  async put(config: NamedGroup): Promise<void> {
-    const before = this.#table.get(config.groupName)
-    this.#table.set(config.groupName, config)
-    this.dataVersion = nextVersion(this.dataVersion, this.#world.clock)
+  /** Creates or replaces a group; resolves when that is on disk. Throws SYSTEM_ERROR; nothing changed then. */
+  put(config: NamedGroup): Promise<void> {
+    return this.#store(config.groupName, config)
+  }
+
+  /** False when there is no such group. Throws as `put`. */
+  async delete(group: string): Promise<boolean> {
+    await this.#creating.get(group)
+    if (!this.#table.get(group)) return false
+    await this.#store(group, undefined)
+    return true
+  }
+
+  async #store(name: string, config: NamedGroup | undefined): Promise<void> {
     try {
-      await this.#file.save()
+      await this.#table.set(name, config)
     } catch (error) {
-      if (before) this.#table.set(config.groupName, before)
-      else this.#table.delete(config.groupName)
       throw new ResponseError(
         'SYSTEM_ERROR',
-        `subscription group ${config.groupName} cannot be stored: ${(error as Error).message}`,
+        `subscription group ${name} cannot be stored: ${(error as Error).message}`,
         { cause: error },
       )
     }
-  }
-
-  async delete(group: string): Promise<boolean> {
-    this.#forbidden.delete(group)
-    if (!this.#table.delete(group)) return false
-    this.dataVersion = nextVersion(this.dataVersion, this.#world.clock)
-    await this.#file.save()
-    return true
   }
 
   isReadForbidden(group: string, topic: string): boolean {
     return ((this.#forbidden.get(group)?.get(topic) ?? 0) & 1) === 1
   }
 
-  async forbidReading(group: string, topic: string, forbidden: boolean): Promise<void> {
-    let topics = this.#forbidden.get(group)
-    if (!topics) this.#forbidden.set(group, (topics = new Map()))
-    const bits = ((topics.get(topic) ?? 0) & ~1) | (forbidden ? 1 : 0)
-    if (bits === 0) topics.delete(topic)
-    else topics.set(topic, bits)
-    if (topics.size === 0) this.#forbidden.delete(group)
-    this.dataVersion = nextVersion(this.dataVersion, this.#world.clock)
-    await this.#file.save()
-  }
-
   save(): Promise<void> {
-    return this.#file.save()
+    return this.#table.save()
   }
 
   snapshot() {
-    return { dataVersion: this.dataVersion, forbiddenTable: this.#forbidden, subscriptionGroupTable: this.#table }
+    return {
+      dataVersion: this.dataVersion,
+      forbiddenTable: this.#forbidden,
+      subscriptionGroupTable: this.#table.entries(),
+    }
   }
 }

@@ -1,7 +1,7 @@
-import { ResponseError, topicConfigSerializeWrapper } from '@rocketcluster/protocol'
+import { AUTO_CREATE_TOPIC_KEY_TOPIC, ResponseError, topicConfigSerializeWrapper } from '@rocketcluster/protocol'
 import type { Log, World } from '@rocketcluster/world'
-import { type DataVersion, firstVersion, nextVersion } from './data-version.ts'
-import { JsonFile } from './json-file.ts'
+import type { DataVersion } from './data-version.ts'
+import { DurableTable } from './durable-table.ts'
 import {
   type NamedTopic,
   PERM_INHERIT,
@@ -11,11 +11,6 @@ import {
   systemTopics,
   topicConfig,
 } from './system-topics.ts'
-
-export interface TopicsOptions extends SystemTopicOptions {
-  /** `<storePathRootDir>/config` */
-  readonly directory: string
-}
 
 export interface AutoCreate {
   readonly topic: string
@@ -32,41 +27,45 @@ export const withoutMappings = (snapshot: ReturnType<Topics['snapshot']>) => ({
   topicQueueMappingInfoMap: new Map(),
 })
 
-/** The topics of this broker and their queues: `config/topics.json` (TopicConfigManager.java). */
-export class Topics {
-  readonly #table = new Map<string, NamedTopic>()
-  readonly #creating = new Map<string, Promise<NamedTopic>>()
-  readonly #file: JsonFile
-  readonly #world: World
-  readonly #options: TopicsOptions
-  dataVersion: DataVersion
-  /** Told the names that changed once the change is on disk; the owner registers them with the name servers. */
-  onChange: (topics: readonly string[]) => Promise<void> = async () => {}
+const doNothing = async () => {}
 
-  private constructor(world: World, options: TopicsOptions) {
+/**
+ * The topics of this broker and their queues: `config/topics.json` (TopicConfigManager.java). A topic is there when it
+ * is on disk, not before: whoever may send to it may rely on it.
+ */
+export class Topics {
+  readonly #table: DurableTable<NamedTopic>
+  readonly #creating = new Map<string, Promise<NamedTopic>>()
+  readonly #world: World
+  /** The broker's live configuration: read at every use. */
+  readonly options: SystemTopicOptions
+  /** Told the names that changed once the change is on disk; the owner registers them with the name servers. */
+  onChange: (topics: readonly string[]) => Promise<void> = doNothing
+
+  private constructor(world: World, options: SystemTopicOptions, directory: string) {
     this.#world = world
-    this.#options = options
-    this.dataVersion = firstVersion(world.clock)
-    this.#file = new JsonFile(world.disk, options.directory, 'topics.json', () => this.#print())
+    this.options = options
+    this.#table = new DurableTable(world, {
+      directory,
+      name: 'topics.json',
+      print: (topicConfigTable, dataVersion) => topicConfigSerializeWrapper.encode({ dataVersion, topicConfigTable }),
+    })
   }
 
-  static async load(world: World, options: TopicsOptions, log: Log): Promise<Topics> {
-    const topics = new Topics(world, options)
-    const stored = await topics.#file.load(bytes => topicConfigSerializeWrapper.decode(bytes), log)
-    for (const config of systemTopics(options)) topics.#table.set(config.topicName, config)
-    for (const [topicName, config] of stored?.topicConfigTable ?? [])
-      topics.#table.set(topicName, { ...config, topicName })
-    if (stored?.dataVersion) topics.dataVersion = { ...stored.dataVersion }
+  /** `directory` is `<storePathRootDir>/config`. Throws when what is stored there cannot be read. */
+  static async load(world: World, options: SystemTopicOptions, directory: string, log: Log): Promise<Topics> {
+    const topics = new Topics(world, options, directory)
+    const stored = await topics.#table.load(bytes => topicConfigSerializeWrapper.decode(bytes), log)
+    topics.#table.fill(systemTopics(options).map(config => [config.topicName, config]))
+    topics.#table.fill(
+      [...(stored?.topicConfigTable ?? [])].map(([topicName, config]) => [topicName, { ...config, topicName }]),
+      stored?.dataVersion,
+    )
     return topics
   }
 
   get(topic: string): NamedTopic | undefined {
     return this.#table.get(topic)
-  }
-
-  /** True until the topic is on disk: it must not be used before, a crash would forget it. */
-  isBeingCreated(topic: string): boolean {
-    return this.#creating.size > 0 && this.#creating.has(topic)
   }
 
   all(): IterableIterator<NamedTopic> {
@@ -77,93 +76,107 @@ export class Topics {
     return this.#table.size
   }
 
-  /** Creates the topic or replaces its settings. Resolves when that is on disk and the name servers were told. */
+  get dataVersion(): DataVersion {
+    return this.#table.dataVersion
+  }
+
+  /**
+   * Creates the topic or replaces its settings. Resolves when that is on disk and the name servers were told. Throws
+   * SYSTEM_ERROR when the disk refuses; nothing changed then.
+   */
   async put(config: NamedTopic): Promise<void> {
-    await this.#store(config)
+    await this.#store(new Map([[config.topicName, config]]))
     await this.onChange([config.topicName])
   }
 
+  /** False when there is no such topic. Throws as `put`. */
   async delete(topic: string): Promise<boolean> {
-    if (!this.#table.delete(topic)) return false
-    this.dataVersion = nextVersion(this.dataVersion, this.#world.clock)
-    await this.#file.save()
+    // One that is being created is gone afterwards too.
+    await this.#creating.get(topic)?.catch(() => {})
+    if (!this.#table.get(topic)) return false
+    await this.#store(new Map([[topic, undefined]]))
     await this.onChange([topic])
     return true
   }
 
+  /** Marks topics as ordered that a name server says are; never takes the mark away (TopicConfigManager.java#updateOrderTopicConfig). */
+  async markOrdered(names: Iterable<string>): Promise<void> {
+    const changed = new Map<string, NamedTopic>()
+    for (const name of names) {
+      const known = this.#table.get(name)
+      if (known && !known.order) changed.set(name, { ...known, order: true })
+    }
+    if (changed.size === 0) return
+    await this.#store(changed)
+    await this.onChange([...changed.keys()])
+  }
+
   /**
-   * Creates a topic after the example of another, as a producer's first send asks for. Throws TOPIC_NOT_EXIST when
+   * Creates a topic after the example of another, as a producer's first send asks for. Rejects with TOPIC_NOT_EXIST when
    * there is no example or it may not be inherited (autoCreateTopicEnable=false). The name servers hear of it in the
    * background: the producer has its route from the example topic already.
    */
   createByExample({ topic, defaultTopic, queueNums }: AutoCreate): Promise<NamedTopic> {
-    const known = this.#table.get(topic)
-    if (known && !this.#creating.has(topic)) return Promise.resolve(known)
-    let creation = this.#creating.get(topic)
-    if (!creation) {
-      const example = this.#table.get(defaultTopic)
-      if (!example || (example.perm & PERM_INHERIT) === 0)
-        return Promise.reject(
-          new ResponseError(
-            'TOPIC_NOT_EXIST',
-            `topic[${topic}] not exist, apply first please! The example topic ${defaultTopic} ${example ? 'may not be inherited' : 'does not exist'} on this broker`,
-          ),
-        )
-      const queues = Math.max(1, Math.min(queueNums, example.writeQueueNums))
-      const created = {
-        ...topicConfig(topic, queues, example.perm & ~PERM_INHERIT),
-        topicFilterType: example.topicFilterType,
-      }
-      creation = this.#create(created)
-    }
-    return creation
+    return this.#known(topic) ?? this.#createByExample(topic, defaultTopic, queueNums)
+  }
+
+  #createByExample(topic: string, defaultTopic: string, queueNums: number): Promise<NamedTopic> {
+    const example = this.#table.get(defaultTopic)
+    const { autoCreateTopicEnable } = this.options
+    const allowed = defaultTopic !== AUTO_CREATE_TOPIC_KEY_TOPIC || autoCreateTopicEnable
+    if (!example || !allowed || (example.perm & PERM_INHERIT) === 0)
+      return Promise.reject(
+        new ResponseError(
+          'TOPIC_NOT_EXIST',
+          `topic[${topic}] not exist, apply first please! The example topic ${defaultTopic} ${example ? 'may not be inherited' : 'does not exist'} on this broker`,
+        ),
+      )
+    const queues = Math.max(1, Math.min(queueNums, example.writeQueueNums))
+    return this.#create({
+      ...topicConfig(topic, queues, example.perm & ~PERM_INHERIT),
+      topicFilterType: example.topicFilterType,
+    })
   }
 
   /** Creates `%RETRY%` and `%DLQ%` topics, which need no example. */
   createInternal(topic: string, queues: number, perm = PERM_READ | PERM_WRITE): Promise<NamedTopic> {
+    return this.#known(topic) ?? this.#create(topicConfig(topic, queues, perm))
+  }
+
+  #known(topic: string): Promise<NamedTopic> | undefined {
     const known = this.#table.get(topic)
-    if (known && !this.#creating.has(topic)) return Promise.resolve(known)
-    return this.#creating.get(topic) ?? this.#create(topicConfig(topic, queues, perm))
+    return known ? Promise.resolve(known) : this.#creating.get(topic)
   }
 
   #create(config: NamedTopic): Promise<NamedTopic> {
-    const creation = this.#store(config)
+    const { topicName } = config
+    const creation = this.#store(new Map([[topicName, config]]))
       .then(() => {
-        this.onChange([config.topicName]).catch(error =>
-          this.#world.log.warn({ error, topic: config.topicName }, 'the name servers do not know a new topic yet'),
+        this.onChange([topicName]).catch(error =>
+          this.#world.log.warn({ error, topic: topicName }, 'the name servers do not know a new topic yet'),
         )
-        return config
+        // An administrator may have changed it meanwhile.
+        return this.#table.get(topicName) ?? config
       })
-      .finally(() => this.#creating.delete(config.topicName))
-    this.#creating.set(config.topicName, creation)
+      .finally(() => this.#creating.delete(topicName))
+    this.#creating.set(topicName, creation)
     return creation
   }
 
-  /** A change that cannot be written is taken back: memory never promises what a restart would not find. */
-  async #store(config: NamedTopic): Promise<void> {
-    const before = this.#table.get(config.topicName)
-    this.#table.set(config.topicName, config)
-    this.dataVersion = nextVersion(this.dataVersion, this.#world.clock)
+  async #store(changes: ReadonlyMap<string, NamedTopic | undefined>): Promise<void> {
     try {
-      await this.#file.save()
+      await this.#table.change(changes)
     } catch (error) {
-      if (this.#table.get(config.topicName) === config) {
-        if (before) this.#table.set(config.topicName, before)
-        else this.#table.delete(config.topicName)
-      }
-      throw new ResponseError(
-        'SYSTEM_ERROR',
-        `topic ${config.topicName} cannot be stored: ${(error as Error).message}`,
-        {
-          cause: error,
-        },
-      )
+      const names = [...changes.keys()].join(', ')
+      throw new ResponseError('SYSTEM_ERROR', `topic ${names} cannot be stored: ${(error as Error).message}`, {
+        cause: error,
+      })
     }
   }
 
-  /** Writes the file now; for the clean stop and for a first start. */
+  /** Writes the file now; for the clean stop. */
   save(): Promise<void> {
-    return this.#file.save()
+    return this.#table.save()
   }
 
   /** The table as it travels in REGISTER_BROKER and GET_ALL_TOPIC_CONFIG, or only the named topics of it. */
@@ -175,13 +188,5 @@ export class Topics {
       dataVersion: this.dataVersion,
       topicConfigTable: new Map(configs.map(config => [config.topicName, config])),
     }
-  }
-
-  get options(): SystemTopicOptions {
-    return this.#options
-  }
-
-  #print(): Uint8Array {
-    return topicConfigSerializeWrapper.encode(this.snapshot())
   }
 }

@@ -2,6 +2,8 @@ import {
   BLANK_SIZE,
   encodeBlank,
   encodeRecord,
+  HOST_V4_SIZE,
+  HOST_V6_SIZE,
   isQueued,
   MAX_PROPERTIES_LENGTH,
   type RecordMessage,
@@ -13,6 +15,7 @@ import { CommitGroup, Put, Shared } from './commit-group.ts'
 import type { StoreConfig } from './config.ts'
 import { HotTail } from './hot-tail.ts'
 import type { LogFiles } from './log-files.ts'
+import { SECTOR_BYTES } from './log-scanner.ts'
 import type { StoreStats } from './stats.ts'
 import type { MessageToStore, PutStatus } from './types.ts'
 
@@ -36,6 +39,20 @@ export interface CommitLogOwner {
   dispatch(puts: readonly Put[]): void
   /** The log takes no more messages. `recoverable`: `resume` may help, once there is space. */
   failed(reason: string, recoverable: boolean): void
+}
+
+/** What recovery takes for the trace of a write that was cut short must not be stored; see isTorn in log-scanner.ts. */
+function looksTorn(properties: Uint8Array): boolean {
+  const { length } = properties
+  if (length === 0) return false
+  if (properties[0] === 0 || properties[length - 1] === 0) return true
+  if (length < SECTOR_BYTES + 2) return false
+  let run = 0
+  for (let i = properties.indexOf(0); i >= 0 && i < length; i++) {
+    run = properties[i] === 0 ? run + 1 : 0
+    if (run === SECTOR_BYTES) return true
+  }
+  return false
 }
 
 /** What goes into one file in one call. */
@@ -212,7 +229,10 @@ export class CommitLog {
     if (
       message.body.length > this.#config.maxMessageSize ||
       message.properties.length > MAX_PROPERTIES_LENGTH ||
-      size > this.#maxRecordSize
+      size > this.#maxRecordSize ||
+      !(message.queueId >= 0 && message.queueId <= 0x7fffffff && Number.isInteger(message.queueId)) ||
+      (message.bornHost.length !== HOST_V4_SIZE && message.bornHost.length !== HOST_V6_SIZE) ||
+      looksTorn(message.properties)
     )
       this.#refuse(message, size)
     return size
@@ -231,6 +251,16 @@ export class CommitLog {
         'MESSAGE_ILLEGAL',
         `properties of ${properties.length} bytes exceed the most allowed, ${MAX_PROPERTIES_LENGTH}`,
       )
+    if (looksTorn(properties))
+      throw new ResponseError(
+        'MESSAGE_ILLEGAL',
+        `properties begin or end with a zero byte, or hold ${SECTOR_BYTES} in a row; allowed is text`,
+      )
+    if (size <= this.#maxRecordSize)
+      throw new ResponseError(
+        'MESSAGE_ILLEGAL',
+        `queueId ${message.queueId} with a bornHost of ${message.bornHost.length} bytes; allowed are queueIds from 0 to ${0x7fffffff} and hosts of 8 (IPv4) or 20 bytes (IPv6)`,
+      )
     throw new ResponseError(
       'MESSAGE_ILLEGAL',
       `message of ${size} bytes exceeds the most allowed, ${this.#maxRecordSize}`,
@@ -247,6 +277,11 @@ export class CommitLog {
           'MESSAGE_ILLEGAL',
           `topic of ${bytes.length} bytes; allowed are 1 to ${MAX_TOPIC_BYTES}`,
         )
+      }
+      // Its consume queues lie in a directory of this name.
+      if (topic === '.' || topic === '..' || topic.includes('/') || topic.includes('\0')) {
+        this.#stats.putFailed++
+        throw new ResponseError('MESSAGE_ILLEGAL', `topic ${JSON.stringify(topic)} cannot be the name of a directory`)
       }
       if (this.#topicBytes.size >= 10_000) this.#topicBytes.clear()
       this.#topicBytes.set(topic, bytes)

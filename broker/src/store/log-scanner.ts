@@ -5,7 +5,7 @@ const WINDOW_BYTES = 4 * 1024 * 1024
 /** No record is longer: Apache's greatest configured messages stay far below. Keeps a damaged length from costing a GiB of memory. */
 const MAX_RECORD_BYTES = 256 * 1024 * 1024
 /** The least that a disk writes whole. */
-const SECTOR_BYTES = 512
+export const SECTOR_BYTES = 512
 /** The three bytes that both magics of a record begin with. */
 const MAGIC_PREFIX = Buffer.from([0xda, 0xa3, 0x20])
 

@@ -252,6 +252,39 @@ describe('damage in what was vouched for', () => {
   })
 })
 
+describe('a store without our part of the checkpoint, as Apache leaves it', () => {
+  /** Apache's longs stay; our two places are emptied. */
+  const forget = (world: World) => write(world, '/store/checkpoint', Buffer.alloc(4096 - 1024), 1024)
+
+  for (const how of ['closed', 'killed'] as const)
+    test(`${how}: is recovered by Apache's rules, and serves everything`, () =>
+      trials(how, 1, async host => {
+        await forget(host.world)
+        const store = await Store.open(host.world, config())
+        expect([...(await read(store)).values()]).toEqual(ALL)
+        await put(store, 10, 10)
+        await store.close()
+        await forget(host.world)
+        await host.world.disk.removeTree('/store/consumequeue')
+        const rebuilt = await Store.open(host.world, config())
+        expect((await read(rebuilt)).size).toBe(20)
+        expect((await rebuilt.queryIndex('T', 'm3', 32, 0, Number.MAX_SAFE_INTEGER)).physicalOffsets).toHaveLength(1)
+        await rebuilt.close()
+      }))
+
+  test('a log that somebody else has cut is believed as it is', () =>
+    trials('closed', 1, async ({ world }, _i, places) => {
+      // Apache was here: its timestamps differ, and it ended the log two messages earlier.
+      await write(world, '/store/checkpoint', Buffer.alloc(16, 1), 0)
+      const cutAt = places[8]!.physicalOffset
+      await write(world, fileOf(cutAt), Buffer.alloc(FILE_BYTES - (cutAt % FILE_BYTES)), cutAt % FILE_BYTES)
+      const store = await Store.open(world, config())
+      expect(store.maxPhysicalOffset).toBe(cutAt)
+      expect([...(await read(store)).values()]).toEqual(ALL.slice(0, 8))
+      await put(store, 1, 8)
+    }))
+})
+
 describe('a store directory', () => {
   test('is refused while another process has it, and free again after its death', async () => {
     const sim = simulation(2)

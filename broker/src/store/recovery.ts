@@ -16,6 +16,8 @@ import { LogScanner } from './log-scanner.ts'
 
 /** Apache takes three seconds off its timestamps (StoreCheckpoint.java#getMinTimestamp). */
 const CHECKPOINT_SLACK_MS = 3000
+/** Queues whose minOffset is correct before the store serves. */
+const QUEUES_TO_WAIT_FOR = 1000
 const TRANSACTION_MASK = 0xc
 const SCHEDULE_TOPIC = 'SCHEDULE_TOPIC_XXXX'
 
@@ -106,7 +108,6 @@ export async function recover(
   if (!asLeft) {
     await files.clearFrom(end)
     await queues.truncate(end)
-    if (files.files.length > 0) await queues.correctMin(files.minOffset)
     await index?.truncate(end)
     await queues.flush()
     const indexed = await index?.flush()
@@ -121,6 +122,10 @@ export async function recover(
       entryCount: queues.entryCount,
     })
   }
+  // With very many queues this takes seconds; until it is done, readers skip what is gone one pull at a time.
+  const corrected = queues.correctMin(files.minOffset)
+  if (queueCount(queues) <= QUEUES_TO_WAIT_FOR) await corrected
+  else corrected.catch(error => log.error({ error }, 'correcting the least offsets of the consume queues failed'))
   log.info(
     {
       clean,
@@ -160,6 +165,12 @@ async function trustworthy(checkpoint: Checkpoint, files: LogFiles, scanner: Log
   if ((await scanner.recordAt(vouchedOffset)) !== undefined) return vouched
   if (previousRecord >= files.minOffset && (await scanner.recordAt(previousRecord)) !== undefined) return vouched
   return undefined
+}
+
+function queueCount(queues: ConsumeQueues): number {
+  let count = 0
+  for (const { queueIds } of queues.topics()) count += queueIds.length
+  return count
 }
 
 interface StartingPoints {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals'
+import { describe, expect, jest, test } from '@jest/globals'
 import { getLong, recordBody, recordQueueOffset, recordStarts } from '@rocketcluster/protocol/internal'
 import type { World } from '@rocketcluster/world'
 import { everySeed as everySimulation, type SimHost, type Simulation } from '@rocketcluster/world/sim'
@@ -8,6 +8,8 @@ import type { GetMessageResult } from './types.ts'
 
 /** Of each kind of trouble; SEEDS=2000 for a long night. */
 const SEEDS = Number(process.env.SEEDS ?? 40)
+jest.setTimeout(30_000 + SEEDS * 1000)
+
 const BORN_HOST = Buffer.from([10, 0, 0, 1, 0, 0, 0x30, 0x39])
 
 function config(given: Partial<StoreConfig> = {}): StoreConfig {

@@ -113,9 +113,16 @@ describe('append', () => {
       refused({ body: Buffer.alloc(1001) }, /body of 1001 bytes exceeds maxMessageSize 1000/)
       refused({ properties: Buffer.alloc(32768) }, /properties of 32768 bytes exceed the most allowed, 32767/)
       refused({ topic: 'x'.repeat(256) }, /topic of 256 bytes; allowed are 1 to 255/)
-      expect(store.stats.putFailed).toBe(3)
-      expect(store.maxPhysicalOffset).toBe(0)
-      expect(store.append(message())).toMatchObject({ queueOffset: 0, physicalOffset: 0 })
+      refused({ topic: '../etc' }, /topic "..\/etc" cannot be the name of a directory/)
+      refused({ queueId: -1 }, /queueId -1 .* allowed are queueIds from 0/)
+      refused({ bornHost: Buffer.alloc(6) }, /bornHost of 6 bytes/)
+      const zeros = (length: number, ...at: number[]) => Buffer.alloc(length, 'x').fill(0, ...at)
+      refused({ properties: zeros(9, 0, 1) }, /properties begin or end with a zero byte/)
+      refused({ properties: zeros(9, 8) }, /properties begin or end with a zero byte/)
+      refused({ properties: zeros(600, 50, 50 + 512) }, /or hold 512 in a row/)
+      expect(store.stats.putFailed).toBe(9)
+      store.append(message({ properties: zeros(600, 50, 50 + 511) }))
+      expect(store.append(message())).toMatchObject({ queueOffset: 1 })
     }))
 
   test('keeps a batch together: all or none, in one file', () =>
@@ -284,7 +291,7 @@ describe('getMessage', () => {
     }))
 
   test('skips messages whose file has been deleted, and corrects the queue', () =>
-    withStore({ fileReservedTime: 0 }, async (store, _host, sim) => {
+    withStore({ fileReservedTime: 0 }, async (store, host, sim) => {
       await fill(store, 100)
       await sim.sleep(3000)
       expect(await store.deleteExpiredFiles()).toBeGreaterThan(0)
@@ -295,6 +302,9 @@ describe('getMessage', () => {
       expect((await get(store, min)).bodies[0]).toBe(`m${min}`)
       expect(await store.readRecord(0)).toBeUndefined()
       expect(await store.earliestStoreTimestamp()).toBe(await store.storeTimestampAt('T', 0, min))
+      await store.close()
+      const again = await Store.open(host.world, store.config)
+      expect(again.minOffset('T', 0)).toBe(min)
     }))
 
   test('tells the caller when the disk cannot be read', () =>

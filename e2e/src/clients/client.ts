@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os'
 import { type Child, startChild } from '../runner/children.ts'
 
 /** How to start one client program; what follows are `send|pull|push` and the options of `RocketClient.java`. */
@@ -8,13 +9,13 @@ export interface Command {
 }
 
 /** Things that not every client can do; each suite names what it leaves out and why. */
-export type Ability = 'async' | 'oneway' | 'batch' | 'pull' | 'tags' | 'position'
+export type Ability = 'async' | 'oneway' | 'batch' | 'pull' | 'newTopics'
 
 export interface Client {
   readonly name: string
   /** Fetches and builds what is needed, into the cache. Throws MissingError, whose sentence is printed, when this machine cannot. */
   prepare(): Promise<Command>
-  /** What it cannot do, with the reason. `position`: the queue and offset of a message that was sent. */
+  /** What it cannot do, with the reason. `newTopics`: send to a topic that nobody has made. */
   readonly lacks: Readonly<Partial<Record<Ability, string>>>
 }
 
@@ -115,7 +116,8 @@ export async function run(client: Client, what: 'send' | 'pull' | 'push', option
     name: `${client.name.replace(/\W+/g, '-')}-${what}`,
     command,
     args: [...args, what, ...flags],
-    env: env ?? {},
+    // Some clients write their logs into the home directory.
+    env: { HOME: tmpdir(), ...env },
   })
   return new Running(client.name, what, child)
 }

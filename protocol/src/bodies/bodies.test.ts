@@ -86,6 +86,17 @@ describe.each(codecs)('%s', (_, codec) => {
 })
 
 describe('bodies', () => {
+  test('enums may be ordinals: what the C++ client sends, and fastjson reads', () => {
+    const sent = Buffer.from(
+      '{"clientID":"2941-127.0.0.1@DEFAULT","consumerDataSet":[{"consumeFromWhere":4,"consumeType":1,"groupName":"g","messageModel":0}]}',
+    )
+    expect(bodies.heartbeatData.decode(sent).consumerDataSet[0]).toMatchObject({
+      consumeFromWhere: 'CONSUME_FROM_FIRST_OFFSET',
+      consumeType: 'CONSUME_PASSIVELY',
+      messageModel: 'BROADCASTING',
+    })
+  })
+
   test('are refused with the path, the value and what is allowed', () => {
     const refused = (codec: Bean<any>, input: string) => {
       try {
@@ -102,6 +113,9 @@ describe('bodies', () => {
     expect(
       refused(bodies.heartbeatData, '{"clientID":"c","consumerDataSet":[{"groupName":"g","messageModel":"ALL"}]}'),
     ).toBe('field body.consumerDataSet[0].messageModel: "ALL" is not one of BROADCASTING, CLUSTERING, LITE_SELECTIVE')
+    expect(
+      refused(bodies.heartbeatData, '{"clientID":"c","consumerDataSet":[{"groupName":"g","consumeType":3}]}'),
+    ).toBe('field body.consumerDataSet[0].consumeType: 3 is not one of CONSUME_ACTIVELY, CONSUME_PASSIVELY, CONSUME_POP')
     expect(refused(bodies.clusterInfo, '[]')).toBe('field body: a list is not an object')
     expect(refused(bodies.clusterInfo, '{"a')).toContain('field body: JSON at character')
     expect(refused(bodies.consumeStats, '{"offsetTable":{"x":{}}}')).toBe(

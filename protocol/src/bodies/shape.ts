@@ -198,11 +198,11 @@ export const s = {
       },
       write: value => value.toString('base64'),
     }),
-  /** A Java enum, by its constants' names. */
+  /** A Java enum, by its constants' names in Java's order: fastjson also reads ordinals, and the C++ client sends them. */
   oneOf: <const T extends string>(...allowed: T[]): Shape<T> =>
     shape({
       read(value, path) {
-        const found = allowed.find(name => name === value)
+        const found = typeof value === 'number' ? allowed[value] : allowed.find(name => name === value)
         if (found === undefined) throw new FieldError(path, `${shown(value)} is not one of ${allowed.join(', ')}`)
         return found
       },

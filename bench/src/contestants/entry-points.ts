@@ -1,0 +1,20 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import type { EntryPoints } from './ours.ts'
+
+const run = promisify(execFile)
+const BUILD_TIMEOUT_MS = 120_000
+const root = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url))
+
+/** What ships, built anew from the sources that are there; or the sources themselves. */
+export async function entryPoints(sources: boolean): Promise<EntryPoints> {
+  if (sources)
+    return {
+      nameserver: root('nameserver/src/main.ts'),
+      broker: root('broker/src/main.ts'),
+      what: 'TypeScript sources',
+    }
+  await run(process.execPath, [root('tools/build.ts')], { timeout: BUILD_TIMEOUT_MS })
+  return { nameserver: root('dist/nameserver.js'), broker: root('dist/broker.js'), what: 'bundles' }
+}
