@@ -121,6 +121,16 @@ describe('tidy', () => {
     expect(wrong).toEqual([])
   })
 
+  test('the lock file has the packages of every platform; if not: npm run lock', () => {
+    const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8'))
+    const missing = Object.entries<{ optionalDependencies?: object }>(packages).flatMap(([where, entry]) =>
+      Object.keys(entry.optionalDependencies ?? {}).filter(
+        name => !packages[`node_modules/${name}`] && !packages[`${where}/node_modules/${name}`],
+      ),
+    )
+    expect(missing).toEqual([])
+  })
+
   test('the lock file carries no download addresses', () => {
     expect(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')).not.toMatch(/"resolved": "https?:/)
   })

@@ -47,7 +47,10 @@ export async function runLoad(command: string, args: readonly string[], options:
     const what = code === null ? `was ended after ${options.timeoutMs} ms` : `exited with ${code}`
     throw new Error(`${command} ${args.join(' ')} ${what}: ${(err + out).trim() || NOTHING_SAID}`)
   }
-  return { ...JSON.parse(line), brokerCpuSeconds: cpuAfter - cpuBefore }
+  const { firstFailure, ...figures } = JSON.parse(line)
+  if (figures.failed > 0)
+    process.stderr.write(`  ${figures.failed} requests were refused; the first: ${firstFailure}\n`)
+  return { ...figures, brokerCpuSeconds: cpuAfter - cpuBefore }
 }
 
 /** A broker that died under the load is the generator's to report. */

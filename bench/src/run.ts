@@ -28,7 +28,7 @@ const QUICK: Pace = {
   warmUpSeconds: 8,
   shortWarmUpSeconds: 1,
   seconds: 4,
-  backlog: 2 ** 18,
+  backlog: 2 ** 17,
   coldFileBytes: 2 ** 26,
 }
 
@@ -38,6 +38,7 @@ const USAGE = `usage: npm run bench -- [options]
   --only NAME      only this measure; may be given several times
   --stored LIST    GiB stored before measuring, such as 0,1,10 (default: 0,1,10; with --quick: 0)
   --rounds N       how often each contestant is measured (default: 3; with --quick: 1)
+  --ours           ours alone, without Apache: while one works on it
   --sources        our TypeScript sources instead of the bundles that ship
 `
 
@@ -54,6 +55,7 @@ function options() {
         only: { type: 'string', multiple: true },
         stored: { type: 'string' },
         rounds: { type: 'string' },
+        ours: { type: 'boolean', default: false },
         sources: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
@@ -116,8 +118,10 @@ async function take(group: Group, contestant: Contestant, round: number): Promis
   }
 }
 
-const contestants = [await apache(), ours(await entryPoints(values.sources))] as const
-const where = environment({ apache: contestants[0].version, ours: contestants[1].version })
+const own = ours(await entryPoints(values.sources))
+const other = values.ours ? undefined : await apache()
+const contestants = other ? [other, own] : [own]
+const where = environment({ apache: other?.version ?? 'without Apache RocketMQ', ours: own.version })
 for (let round = 1; round <= rounds; round++)
   for (const group of plan(measures, stored, quick))
     for (const contestant of contestants) await take(group, contestant, round)

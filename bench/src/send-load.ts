@@ -26,6 +26,8 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '10' },
     /** Stops after so many messages instead of after a time. */
     count: { type: 'string', default: '0' },
+    /** Fails with the first refusal. */
+    strict: { type: 'boolean', default: false },
   },
 })
 if (!values.address || !values.topic) giveUp('send-load', '--address and --topic are needed')
@@ -98,6 +100,7 @@ const socket = connectLoad(values.address, {
     if (codeOf(head, start) !== 0) {
       failed++
       firstFailure ||= head.toString('latin1', start, Math.min(end, start + 400))
+      if (values.strict) giveUp('send-load', `a send was refused: ${firstFailure}`)
     } else if (measuring && (answered + answersInChunk) % SAMPLED === 0)
       latencies.add(performance.now() - sentAt[serialOf(head, start) & MASK]!)
   },

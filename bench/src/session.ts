@@ -27,7 +27,6 @@ const MESSAGES_PER_GIB = 2 ** 20
 const DISK_BYTES_PER_MESSAGE = 1500
 /** Left free beside what is filled in: measures write too, and brokers refuse to on a nearly full disk. */
 const DISK_RESERVE_BYTES = 20 * 2 ** 30
-const FILL_SHAPE = ['--batch', '32', '--in-flight', '16', '--queues', '8']
 
 /** One contestant with a fresh data directory: its name server and its broker. */
 export class Session {
@@ -117,9 +116,14 @@ export class Session {
     this.#broker = undefined
   }
 
-  /** Writes messages of 1 KiB, in batches for speed; each is a record, a queue entry and two index entries like any other. */
-  async write(topic: string, messages: number): Promise<void> {
-    await runNodeLoad('send-load.ts', [...this.#target(topic), ...FILL_SHAPE, '--count', String(messages)], {
+  /**
+   * Writes messages of 1 KiB. In batches it is faster, each message still being a record, a queue entry and two index
+   * entries like any other; one by one, neighbours in a queue do not lie side by side in the log, as in real life.
+   */
+  async write(topic: string, messages: number, how: 'batches' | 'singly'): Promise<void> {
+    const shape = how === 'batches' ? ['--batch', '32', '--in-flight', '16'] : ['--in-flight', '512']
+    const args = [...this.#target(topic), ...shape, '--queues', '8', '--count', String(messages), '--strict']
+    await runNodeLoad('send-load.ts', args, {
       broker: undefined,
       // The slowest disk that is worth a benchmark.
       timeoutMs: 60_000 + messages / 5,
@@ -135,7 +139,7 @@ export class Session {
       throw new Error(
         `${gib} GiB stored need ${Math.ceil(needed / 2 ** 30)} GiB of free disk, there are ${Math.floor((bavail * bsize) / 2 ** 30)}`,
       )
-    if (messages > 0) await this.write('BenchFiller', messages)
+    if (messages > 0) await this.write('BenchFiller', messages, 'batches')
     await syncDisks()
   }
 

@@ -27,7 +27,7 @@ const outstanding = Number(values.outstanding)
 const topics = Number(values.topics)
 const queues = Number(values.queues)
 
-const directory = mkdtempSync(`${tmpdir()}/rocketcluster-bench-`)
+const directory = mkdtempSync(`${tmpdir()}/rocketcluster-store-bench-`)
 process.on('exit', () => rmSync(directory, { recursive: true, force: true }))
 const world = nodeWorld({ log: silentLog })
 const store = await Store.open(

@@ -25,7 +25,7 @@ import { NameServers } from './name-servers.ts'
 import type { BrokerServices } from './services.ts'
 import { BrokerStats } from './stats.ts'
 import { Store } from './store/store.ts'
-import { storeConfigOf } from './store-config-of.ts'
+import { applyLiveKeys, storeConfigOf } from './store-config-of.ts'
 import { Throughput } from './throughput.ts'
 
 export interface BrokerOptions {
@@ -48,16 +48,30 @@ const SEND_CODES = [
 const FAST_PORT_DISTANCE = 2
 const HA_PORT_DISTANCE = 1
 
+const HANDLED_CODES: ReadonlySet<number> = new Set(Object.values(handledRequests).map(({ code }) => code))
+/** Stands for every request code that has no handler. */
+const UNKNOWN_CODE = -1
+
+/** How long a broker that stops waits for the disk to have what producers wait for. */
+const LAST_ANSWERS_MS = 5000
+const LAST_ANSWERS_LOOK_MS = 5
+
 /** How often silent clients, and held pulls whose time is up, are looked for. */
 const EXPIRE_CLIENTS_MS = 10_000
 const EXPIRE_PULLS_MS = 100
+
+/** What stopping needs of a listening port. */
+interface Server {
+  goAway(): void
+  close(options: { graceMs: number }): Promise<void>
+}
 
 /** One broker: the store, what it knows of topics, groups and clients, its listeners, and its registrations. */
 export class Broker {
   readonly services: BrokerServices
   readonly #log: Log
   readonly #client: RemotingClient
-  readonly #servers: readonly { close(options: { graceMs: number }): Promise<void> }[]
+  readonly #servers: readonly Server[]
   readonly #timers: readonly Timer[]
   #stopping: Promise<void> | undefined
 
@@ -65,7 +79,7 @@ export class Broker {
     services: BrokerServices
     log: Log
     client: RemotingClient
-    servers: readonly { close(options: { graceMs: number }): Promise<void> }[]
+    servers: readonly Server[]
     timers: readonly Timer[]
   }) {
     this.services = parts.services
@@ -140,10 +154,6 @@ export class Broker {
         brokerStart: world.clock.now(),
         updateConfig: changes => configuration.update(changes),
       }
-      const onClose = (connection: ServerConnection) => {
-        clients.channelClosed(connection)
-        heldPulls.connectionClosed(connection.id)
-      }
       // Their answers name the port, which is known only when it is bound; no frame comes before that.
       let hotHandlers: Record<number, HotHandler> = {}
       const hot = Object.fromEntries(
@@ -151,7 +161,7 @@ export class Broker {
           code => [code, (frame, connection) => hotHandlers[code]!(frame, connection)] satisfies [number, HotHandler],
         ),
       )
-      const serve = (port: number, excludeCodes: readonly number[]) =>
+      const serve = (port: number, excludeCodes: readonly number[], closed: (connectionId: number) => void) =>
         new RemotingServer(world, {
           host: config.bindAddress,
           port,
@@ -163,11 +173,16 @@ export class Broker {
           limits: { highWaterBytes: config.writeBufferHighWaterMark },
           idleTimeoutMs: config.serverChannelMaxIdleTimeSeconds * 1000,
           hot,
-          onClose,
+          onClose: connection => {
+            clients.channelClosed(connection)
+            closed(connection.id)
+          },
+          // A stranger's codes are one: each would cost a histogram for ever.
           onRequest: ({ code, status, latencyMs, oneWay }) =>
-            stats.answered(code, status, latencyMs, oneWay, isPull(code)),
+            stats.answered(HANDLED_CODES.has(code) ? code : UNKNOWN_CODE, status, latencyMs, oneWay, isPull(code)),
         })
-      const main = serve(config.listenPort, [])
+      // Only here are pulls held, and each server counts its connections from 0.
+      const main = serve(config.listenPort, [], id => heldPulls.connectionClosed(id))
       const { port } = await main.start()
       started.push({ close: () => main.close({ graceMs: 0 }) })
       storeHost.writeInt32BE(port, storeHost.length - 4)
@@ -185,23 +200,14 @@ export class Broker {
       services.sends = sends
       const responder = { language: 'JAVA', version: CURRENT_VERSION, serializeType: 'JSON' } as const
       const hostHex = storeHost.toString('hex').toUpperCase()
-      const sendReply = new SendReplyWriter({
-        ...responder,
-        hostHex,
-        regionId: config.regionId,
-        traceOn: config.traceOn,
-      })
-      const hotSends = new HotSends({ sends, clock: world.clock, log: world.log, stats, reply: sendReply })
+      const sendReply = () => {
+        const { regionId, traceOn } = config
+        return new SendReplyWriter({ ...responder, hostHex, regionId, traceOn })
+      }
+      const hotSends = new HotSends({ sends, clock: world.clock, log: world.log, stats, reply: sendReply() })
       const hotPulls = new HotPulls(services, new PullReplyWriter(responder))
       hotHandlers = { ...hotSends.handlers(), ...hotPulls.handlers() }
       services.brokerAddress = brokerAddress
-      const servers = [main]
-      if (config.listenPort > FAST_PORT_DISTANCE) {
-        const fast = serve(config.listenPort - FAST_PORT_DISTANCE, NOT_ON_FAST_PORT)
-        await fast.start()
-        started.push({ close: () => fast.close({ graceMs: 0 }) })
-        servers.push(fast)
-      }
       const nameServers = new NameServers(
         world,
         client,
@@ -232,7 +238,20 @@ export class Broker {
           .markOrdered(ordered)
           .catch(error => world.log.warn({ error }, 'topics that a name server calls ordered are not marked yet'))
       }
-      if (config.notifyConsumerIdsChangedEnable) clients.onMembersChanged = group => notifyMembers(services, group)
+      clients.onMembersChanged = group => notifyMembers(services, group)
+      configuration.onChange = () => {
+        applyLiveKeys(store.config, config)
+        properties.configure({ ...config, clusterName: config.brokerClusterName })
+        hotSends.reply = sendReply()
+      }
+      // Whatever a request may ask for is there now.
+      const servers = [main]
+      if (config.listenPort > FAST_PORT_DISTANCE) {
+        const fast = serve(config.listenPort - FAST_PORT_DISTANCE, NOT_ON_FAST_PORT, () => {})
+        await fast.start()
+        started.push({ close: () => fast.close({ graceMs: 0 }) })
+        servers.push(fast)
+      }
 
       const every = (periodMs: number, run: () => void) => world.clock.setInterval(run, periodMs)
       const timers = [
@@ -264,13 +283,20 @@ export class Broker {
   }
 
   async #stop(): Promise<void> {
-    const { config, nameServers, heldPulls, offsets, topics, groups, store } = this.services
+    const { world, config, nameServers, heldPulls, offsets, topics, groups, store, sends, clients } = this.services
     await nameServers.stop()
-    heldPulls.wakeAll()
+    // Every connection that closes now would tell all others.
+    clients.onMembersChanged = () => {}
+    for (const server of this.#servers) server.goAway()
+    heldPulls.close()
+    const patienceEndMs = world.clock.monotonicMs() + LAST_ANSWERS_MS
+    // What is stored is acknowledged before its connection closes: else its producer sends it again.
+    while (sends.outstanding > 0 && world.clock.monotonicMs() < patienceEndMs)
+      await world.clock.sleep(LAST_ANSWERS_LOOK_MS)
     const graceMs = config.enableShutdownGracefully ? config.shutdownWaitTimeSeconds * 1000 : 0
     await Promise.all(this.#servers.map(server => server.close({ graceMs })))
     for (const timer of this.#timers) timer.cancel()
-    this.#client.close()
+    await this.#client.close()
     const saved = await Promise.allSettled([offsets.flush(), topics.save(), groups.save()])
     for (const result of saved)
       if (result.status === 'rejected') this.#log.error({ error: result.reason }, 'metadata could not be saved')
@@ -293,7 +319,8 @@ function registered(snapshot: ReturnType<Topics['snapshot']>, brokerPermission: 
 }
 
 /** NOTIFY_CONSUMER_IDS_CHANGED to every member: they share out the queues again at once instead of within 20 s. */
-function notifyMembers({ clients, groups }: BrokerServices, groupName: string): void {
+function notifyMembers({ clients, groups, config }: BrokerServices, groupName: string): void {
+  if (!config.notifyConsumerIdsChangedEnable) return
   if (groups.get(groupName)?.notifyConsumerIdsChangedEnable === false) return
   for (const { channel } of clients.consumerGroup(groupName)?.members.values() ?? []) {
     try {

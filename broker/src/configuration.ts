@@ -8,6 +8,8 @@ const NEVER_AT_RUN_TIME = ['configBlackList', 'brokerConfigPath']
 export class Configuration {
   /** As it is in force now: one object for the life of the broker, so read it at every use. */
   readonly current: BrokerConfig
+  /** Told after a change which keys have another value from now on. */
+  onChange: (live: readonly (keyof BrokerConfig)[]) => void = () => {}
   readonly #disk: Disk
   #lastUpdate: Promise<unknown> = Promise.resolve()
 
@@ -29,6 +31,7 @@ export class Configuration {
       if (this.current.brokerConfigPath !== '') await this.#store(this.current.brokerConfigPath, config, changed)
       const live = changed.filter(key => !needRestart.includes(key))
       Object.assign(this.current, Object.fromEntries(live.map(key => [key, config[key]])))
+      this.onChange(live)
       return changed
     })
     this.#lastUpdate = done.catch(() => {})

@@ -81,6 +81,11 @@ export class BrokerStats {
     counted.latency.observe(latencyMs, times)
   }
 
+  /** As for a topic. */
+  forgetGroup(group: string): void {
+    for (const [key, { group: counted }] of this.out) if (counted === group) this.out.delete(key)
+  }
+
   /** A topic that is gone must not stay in the scrape for ever. */
   forgetTopic(topic: string): void {
     this.in.delete(topic)

@@ -1,6 +1,29 @@
 import type { BrokerConfig } from '@rocketcluster/config'
 import { type StoreConfig, storeConfig } from './store/config.ts'
 
+/** What the store reads at each use, so that a change at run time counts at once. */
+const LIVE_KEYS = [
+  'maxMessageSize',
+  'syncFlushTimeout',
+  'fileReservedTime',
+  'deleteWhen',
+  'diskMaxUsedSpaceRatio',
+  'diskSpaceCleanForciblyRatio',
+  'diskSpaceWarningLevelRatio',
+  'cleanFileForciblyEnable',
+  'deleteFileBatchMax',
+  'maxTransferBytesOnMessageInMemory',
+  'maxTransferCountOnMessageInMemory',
+  'maxTransferBytesOnMessageInDisk',
+  'maxTransferCountOnMessageInDisk',
+  'maxFilterMessageSize',
+] as const satisfies readonly (keyof StoreConfig & keyof BrokerConfig)[]
+
+/** Hands changed keys on to a store that is running. */
+export function applyLiveKeys(store: StoreConfig, config: BrokerConfig): void {
+  Object.assign(store, Object.fromEntries(LIVE_KEYS.map(key => [key, config[key]])))
+}
+
 /** The store's part of broker.conf. Throws RangeError naming the key, its value and what is allowed. */
 export function storeConfigOf(config: BrokerConfig, storeHost: Uint8Array, physicalMemoryBytes: number): StoreConfig {
   return storeConfig({

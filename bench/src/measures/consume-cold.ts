@@ -24,12 +24,12 @@ export const consumeCold = (coldFileBytes: number): Measure => ({
   ],
   async run(session, { backlog, warmUpSeconds }) {
     if (!canDropPageCache()) throw new Error('dropping the page cache needs root; there is no cold backlog without it')
-    await session.write('BenchCold', backlog)
-    await session.write('BenchBehind', Math.ceil((FILES_BEHIND * coldFileBytes) / STORED_BYTES_PER_MESSAGE))
+    await session.write('BenchCold', backlog, 'singly')
+    await session.write('BenchBehind', Math.ceil((FILES_BEHIND * coldFileBytes) / STORED_BYTES_PER_MESSAGE), 'batches')
     await session.stop()
     await dropPageCache()
     await session.start()
-    await session.write('BenchWarm', WARM_MESSAGES)
+    await session.write('BenchWarm', WARM_MESSAGES, 'singly')
     const warming = ['--queues', '8', '--seconds', String(warmUpSeconds)]
     await session.load('pull-load.ts', 'BenchWarm', warming, timeoutMs(warmUpSeconds))
     await dropPageCache()

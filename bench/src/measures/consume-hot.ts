@@ -13,7 +13,7 @@ export const consumeHot: Measure = {
     { key: 'p99Ms', title: 'p99 of a pull', unit: 'ms', better: 'less' },
   ],
   async run(session, { backlog, warmUpSeconds, seconds }) {
-    await session.write('BenchBacklog', backlog)
+    await session.write('BenchBacklog', backlog, 'singly')
     const args = ['--queues', '8', '--warm-up-seconds', String(warmUpSeconds), '--seconds', String(seconds)]
     const result = await session.load('pull-load.ts', 'BenchBacklog', args, timeoutMs(warmUpSeconds + seconds))
     return {

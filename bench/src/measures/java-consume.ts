@@ -26,7 +26,7 @@ export const javaConsume: Measure = {
     { key: `clientMicros@${way}`, title: `client CPU per message, ${way}`, unit: 'µs', better: 'less' },
   ]),
   async run(session, { backlog, warmUpSeconds }) {
-    await session.write('BenchJavaBacklog', backlog)
+    await session.write('BenchJavaBacklog', backlog, 'singly')
     const warming = ['--queues', '8', '--seconds', String(warmUpSeconds)]
     await session.load('pull-load.ts', 'BenchJavaBacklog', warming, timeoutMs(warmUpSeconds))
     const figures: Record<string, number> = {}

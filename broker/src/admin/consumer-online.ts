@@ -1,5 +1,5 @@
 import { ResponseError } from '@rocketcluster/protocol'
-import type { ServerConnection } from '@rocketcluster/remoting'
+import { type ServerConnection, TransportError } from '@rocketcluster/remoting'
 import type { ClientInfo, ClientRegistry } from '../clients/client-registry.ts'
 
 /** V3_1_8_SNAPSHOT: older consumers do not answer questions (AdminBrokerProcessor.java#callConsumer). */
@@ -19,4 +19,16 @@ export function consumerOnline(
       `The Consumer <${clientId}> Version <${consumer.version}> too low to finish, please upgrade it to V3_1_8_SNAPSHOT`,
     )
   return consumer
+}
+
+/** Awaits a consumer's answer. Throws CONSUME_MSG_TIMEOUT when it gives none in time, SYSTEM_ERROR when it is gone. */
+export async function answerOf<T>(answer: Promise<T>, group: string, clientId: string): Promise<T> {
+  try {
+    return await answer
+  } catch (error) {
+    if (!(error instanceof TransportError)) throw error
+    if (error.kind === 'timeout')
+      throw new ResponseError('CONSUME_MSG_TIMEOUT', `consumer <${group}> <${clientId}> Timeout: ${error.message}`)
+    throw new ResponseError('SYSTEM_ERROR', `invoke consumer <${group}> <${clientId}> Exception: ${error.message}`)
+  }
 }

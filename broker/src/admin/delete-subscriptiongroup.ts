@@ -1,8 +1,10 @@
 import type { Handler } from '../handler.ts'
 
 /** DELETE_SUBSCRIPTIONGROUP: forgets a consumer group, with `cleanOffset` also how far it came. */
-export const deleteSubscriptiongroup: Handler<'deleteSubscriptiongroup'> = async (header, { groups, offsets }) => {
+export const deleteSubscriptiongroup: Handler<'deleteSubscriptiongroup'> = async (header, context) => {
+  const { groups, offsets, stats } = context
   await groups.delete(header.groupName)
+  stats.forgetGroup(header.groupName)
   if (header.cleanOffset) {
     offsets.deleteGroup(header.groupName)
     await offsets.flush()

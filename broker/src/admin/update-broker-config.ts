@@ -5,7 +5,7 @@ import type { Handler } from '../handler.ts'
 /** UPDATE_BROKER_CONFIG: changes keys that may change at run time and saves them; all of them or, on any error, none. */
 export const updateBrokerConfig: Handler<'updateBrokerConfig'> = async (
   _header,
-  { body, updateConfig, nameServers },
+  { body, updateConfig, nameServers, topics },
 ) => {
   if (!body) throw new ResponseError('INVALID_PARAMETER', 'the request has no properties text as its body')
   const changed = await updateConfig(body).catch((error: unknown) => {
@@ -14,6 +14,9 @@ export const updateBrokerConfig: Handler<'updateBrokerConfig'> = async (
     throw error
   })
   // Clients learn a new permission from the route.
-  if (changed.includes('brokerPermission')) await nameServers.registerAll()
+  if (changed.includes('brokerPermission')) {
+    topics.renew()
+    await nameServers.registerAll()
+  }
   return {}
 }

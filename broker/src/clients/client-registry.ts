@@ -1,9 +1,11 @@
 import type { ConsumerData, HeartbeatData, SubscriptionData } from '@rocketcluster/protocol'
 import type { Clock } from '@rocketcluster/world'
 
-/** What the registry needs to know of a connection; a ServerConnection of remoting has it all. */
+/**
+ * What the registry needs to know of a connection; a ServerConnection of remoting has it all. It is told apart by
+ * identity: each of the broker's two ports counts its connections from 0.
+ */
 export interface ClientChannel {
-  readonly id: number
   readonly remoteAddress: string
 }
 
@@ -22,8 +24,7 @@ export interface ConsumerGroup<C extends ClientChannel = ClientChannel> {
   messageModel: ConsumerData['messageModel']
   consumeFromWhere: ConsumerData['consumeFromWhere']
   readonly subscriptions: Map<string, SubscriptionData>
-  /** By channel id. */
-  readonly members: Map<number, ClientInfo<C>>
+  readonly members: Map<C, ClientInfo<C>>
 }
 
 export interface HeartbeatSender<C extends ClientChannel> {
@@ -42,9 +43,9 @@ const CHANNEL_EXPIRED_MS = 120_000
 export class ClientRegistry<C extends ClientChannel> {
   readonly #clock: Clock
   readonly #consumers = new Map<string, ConsumerGroup<C>>()
-  readonly #producers = new Map<string, Map<number, ClientInfo<C>>>()
-  /** channel id → groups it is in, so that a closed connection costs what it holds and not a walk over all. */
-  readonly #groupsOfChannel = new Map<number, { consumers: Set<string>; producers: Set<string> }>()
+  readonly #producers = new Map<string, Map<C, ClientInfo<C>>>()
+  /** The groups that each channel is in, so that a closed connection costs what it holds and not a walk over all. */
+  readonly #groupsOfChannel = new Map<C, { consumers: Set<string>; producers: Set<string> }>()
   /** Told when a group's members changed; the owner notifies the members that remain. */
   onMembersChanged: (group: string) => void = () => {}
 
@@ -67,7 +68,7 @@ export class ClientRegistry<C extends ClientChannel> {
     let members = this.#producers.get(groupName)
     if (!members) this.#producers.set(groupName, (members = new Map()))
     if (refresh(members, info)) return
-    members.set(info.channel.id, info)
+    members.set(info.channel, info)
     this.#groupsOf(info.channel).producers.add(groupName)
   }
 
@@ -89,7 +90,7 @@ export class ClientRegistry<C extends ClientChannel> {
     group.consumeFromWhere = data.consumeFromWhere
     const joined = !refresh(group.members, info)
     if (joined) {
-      group.members.set(info.channel.id, info)
+      group.members.set(info.channel, info)
       this.#groupsOf(info.channel).consumers.add(data.groupName)
     }
     const subscribed = keepSubscriptions ? false : updateSubscriptions(group, data.subscriptionDataSet ?? [])
@@ -98,27 +99,27 @@ export class ClientRegistry<C extends ClientChannel> {
   }
 
   unregister(clientId: string, channel: C, producerGroup?: string, consumerGroup?: string): void {
-    if (producerGroup) this.#removeProducer(producerGroup, channel.id, clientId)
-    if (consumerGroup) this.#removeConsumer(consumerGroup, channel.id, clientId)
+    if (producerGroup) this.#removeProducer(producerGroup, channel, clientId)
+    if (consumerGroup) this.#removeConsumer(consumerGroup, channel, clientId)
   }
 
   channelClosed(channel: C): void {
-    const groups = this.#groupsOfChannel.get(channel.id)
+    const groups = this.#groupsOfChannel.get(channel)
     if (!groups) return
-    this.#groupsOfChannel.delete(channel.id)
-    for (const group of groups.producers) this.#removeProducer(group, channel.id)
-    for (const group of groups.consumers) this.#removeConsumer(group, channel.id)
+    this.#groupsOfChannel.delete(channel)
+    for (const group of groups.producers) this.#removeProducer(group, channel)
+    for (const group of groups.consumers) this.#removeConsumer(group, channel)
   }
 
   /** Drops clients whose heartbeats stopped although the connection stands; returns their channels to be closed. */
   expire(): C[] {
     const oldest = this.#clock.monotonicMs() - CHANNEL_EXPIRED_MS
-    const silent = new Map<number, C>()
+    const silent = new Set<C>()
     const members = [...this.#producers.values(), ...[...this.#consumers.values()].map(group => group.members)]
     for (const group of members)
-      for (const info of group.values()) if (info.lastUpdateMs < oldest) silent.set(info.channel.id, info.channel)
-    for (const channel of silent.values()) this.channelClosed(channel)
-    return [...silent.values()]
+      for (const info of group.values()) if (info.lastUpdateMs < oldest) silent.add(info.channel)
+    for (const channel of silent) this.channelClosed(channel)
+    return [...silent]
   }
 
   consumerGroup(group: string): ConsumerGroup<C> | undefined {
@@ -133,7 +134,7 @@ export class ClientRegistry<C extends ClientChannel> {
     return [...(this.#producers.get(group)?.values() ?? [])]
   }
 
-  producerGroups(): IterableIterator<[string, ReadonlyMap<number, ClientInfo<C>>]> {
+  producerGroups(): IterableIterator<[string, ReadonlyMap<C, ClientInfo<C>>]> {
     return this.#producers.entries()
   }
 
@@ -151,35 +152,35 @@ export class ClientRegistry<C extends ClientChannel> {
     return [...this.#consumers.values()].filter(group => group.subscriptions.has(topic)).map(group => group.groupName)
   }
 
-  #removeProducer(group: string, channelId: number, clientId?: string): void {
+  #removeProducer(group: string, channel: C, clientId?: string): void {
     const members = this.#producers.get(group)
-    const info = members?.get(channelId)
+    const info = members?.get(channel)
     if (!members || !info || (clientId !== undefined && info.clientId !== clientId)) return
-    members.delete(channelId)
-    this.#groupsOfChannel.get(channelId)?.producers.delete(group)
+    members.delete(channel)
+    this.#groupsOfChannel.get(channel)?.producers.delete(group)
     if (members.size === 0) this.#producers.delete(group)
   }
 
-  #removeConsumer(groupName: string, channelId: number, clientId?: string): void {
+  #removeConsumer(groupName: string, channel: C, clientId?: string): void {
     const group = this.#consumers.get(groupName)
-    const info = group?.members.get(channelId)
+    const info = group?.members.get(channel)
     if (!group || !info || (clientId !== undefined && info.clientId !== clientId)) return
-    group.members.delete(channelId)
-    this.#groupsOfChannel.get(channelId)?.consumers.delete(groupName)
+    group.members.delete(channel)
+    this.#groupsOfChannel.get(channel)?.consumers.delete(groupName)
     if (group.members.size === 0) this.#consumers.delete(groupName)
     this.onMembersChanged(groupName)
   }
 
   #groupsOf(channel: C) {
-    let groups = this.#groupsOfChannel.get(channel.id)
-    if (!groups) this.#groupsOfChannel.set(channel.id, (groups = { consumers: new Set(), producers: new Set() }))
+    let groups = this.#groupsOfChannel.get(channel)
+    if (!groups) this.#groupsOfChannel.set(channel, (groups = { consumers: new Set(), producers: new Set() }))
     return groups
   }
 }
 
 /** A member that is known has its time moved on; false when it is new on this channel. */
-function refresh<C extends ClientChannel>(members: Map<number, ClientInfo<C>>, info: ClientInfo<C>): boolean {
-  const known = members.get(info.channel.id)
+function refresh<C extends ClientChannel>(members: Map<C, ClientInfo<C>>, info: ClientInfo<C>): boolean {
+  const known = members.get(info.channel)
   if (known?.clientId !== info.clientId) return false
   known.lastUpdateMs = info.lastUpdateMs
   return true

@@ -18,6 +18,8 @@ export const heartBeat: Handler<'heartBeat'> = async (_header, context) => {
       .createInternal(`%RETRY%${groupName}`, Math.max(1, group.retryQueueNums))
       .catch(error => world.log.warn({ error, groupName }, 'the retry topic of a group cannot be stored yet'))
   }
+  // It may have gone while its groups were stored: nobody would take it out again before its silence is noticed.
+  if (connection.closed) return {}
   const changed = clients.heartbeat(body, { channel: connection, language, version })
   return { ext: { IS_SUPPORT_HEART_BEAT_V2: 'true', IS_SUB_CHANGE: String(changed) } }
 }

@@ -23,12 +23,18 @@ export class HeldPulls {
   readonly #queues = new Map<string, Map<number, Set<HeldPull>>>()
   readonly #byConnection = new Map<number, Set<HeldPull>>()
   #size = 0
+  #closed = false
 
   get size(): number {
     return this.#size
   }
 
+  /** With `closed`, the pull is woken at once. */
   hold(pull: HeldPull): void {
+    if (this.#closed) {
+      pull.wake(false)
+      return
+    }
     let queues = this.#queues.get(pull.topic)
     if (!queues) this.#queues.set(pull.topic, (queues = new Map()))
     let waiting = queues.get(pull.queueId)
@@ -76,8 +82,9 @@ export class HeldPulls {
         for (const pull of [...waiting]) if (pull.deadlineMs <= nowMs) this.#wake(pull, false)
   }
 
-  /** Wakes everybody: the broker stops, or changes its role. */
-  wakeAll(): void {
+  /** Wakes everybody, and holds nobody from now on: the broker stops. */
+  close(): void {
+    this.#closed = true
     this.expire(Number.POSITIVE_INFINITY)
   }
 

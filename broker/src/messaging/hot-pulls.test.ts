@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { brokerConfig } from '@rocketcluster/config'
 import { brokerRequests, CURRENT_VERSION, javaHash, PullReplyWriter } from '@rocketcluster/protocol'
-import { RemotingServer } from '@rocketcluster/remoting'
+import { type HotHandler, RemotingServer } from '@rocketcluster/remoting'
 import { silentLog } from '@rocketcluster/world'
 import { nodeWorld } from '@rocketcluster/world/node'
 import fc from 'fast-check'
@@ -67,8 +67,7 @@ const wanted = (more: object = {}) => ({
 
 const directory = mkdtempSync(join(tmpdir(), 'hot-pulls-'))
 let broker: Broker
-let hot: RemotingServer
-let ordinary: RemotingServer
+const servers: { close(): Promise<void> }[] = []
 const ports = { hot: 0, ordinary: 0 }
 
 function append(topic: string, tags: string): Promise<unknown> {
@@ -102,24 +101,25 @@ beforeAll(async () => {
     await services.topics.createByExample({ topic, defaultTopic: 'TBW102', queueNums: 2 })
   for (let i = 0; i < MESSAGES; i++) await append('Filled', i % 2 === 0 ? 'even' : 'odd')
   const writer = new PullReplyWriter({ language: 'JAVA', version: CURRENT_VERSION, serializeType: 'JSON' })
-  const serve = (handlers: Record<number, any>) =>
-    new RemotingServer(world, {
+  const serve = async (hot: Record<number, HotHandler>) => {
+    const { pullMessage: declaration } = brokerRequests
+    const server = new RemotingServer(world, {
       host: '127.0.0.1',
       port: 0,
-      requests: { pullMessage: brokerRequests.pullMessage },
-      handlers: { pullMessage } as any,
+      requests: { pullMessage: declaration },
+      handlers: { pullMessage },
       services,
-      hot: handlers,
+      hot,
     })
-  hot = serve(new HotPulls(services, writer).handlers())
-  ordinary = serve({})
-  ports.hot = (await hot.start()).port
-  ports.ordinary = (await ordinary.start()).port
+    servers.push(server)
+    return (await server.start()).port
+  }
+  ports.hot = await serve(new HotPulls(services, writer).handlers())
+  ports.ordinary = await serve({})
 })
 
 afterAll(async () => {
-  await hot?.close()
-  await ordinary?.close()
+  for (const server of servers) await server.close()
   await broker?.stop()
   rmSync(directory, { recursive: true, force: true })
 })

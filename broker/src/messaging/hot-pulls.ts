@@ -11,6 +11,7 @@ import {
 } from '@rocketcluster/protocol'
 import type { HotHandler, ServerConnection } from '@rocketcluster/remoting'
 import type { BrokerServices } from '../services.ts'
+import { BodyBuffers } from './body-buffers.ts'
 import { type PullAnswer, pull } from './pull-message.ts'
 
 const ONE_WAY = 2
@@ -25,6 +26,7 @@ export const PULL_CODES: readonly number[] = [brokerRequests.pullMessage.code, b
 export class HotPulls {
   readonly #services: BrokerServices
   readonly #reply: PullReplyWriter
+  readonly #bodies = new BodyBuffers()
 
   constructor(services: BrokerServices, reply: PullReplyWriter) {
     this.#services = services
@@ -87,9 +89,25 @@ export class HotPulls {
     const { outbox } = connection
     const at = outbox.reserve(this.#reply.maxBytes(head))
     outbox.commit(this.#reply.write(outbox.slab, at, head, length) - at)
-    for (let i = 0; i < records.length; i++) outbox.add(records[i]!)
-    if (answer.written) connection.whenWritten(answer.written)
+    this.#writeRecords(records, length, connection, answer.written)
     connection.touch()
+  }
+
+  #writeRecords(
+    records: readonly Uint8Array[],
+    length: number,
+    connection: ServerConnection,
+    written: (() => void) | undefined,
+  ): void {
+    const gathered = this.#bodies.gather(records, length)
+    if (!gathered) {
+      for (let i = 0; i < records.length; i++) connection.outbox.add(records[i]!)
+      if (written) connection.whenWritten(written)
+      return
+    }
+    connection.outbox.add(gathered.subarray(0, length))
+    connection.whenWritten(() => this.#bodies.free(gathered))
+    written?.()
   }
 
   #refuse(request: PullRequest, connection: ServerConnection, error: unknown, bytes: number, startedMs: number): void {

@@ -46,7 +46,7 @@ export class HotSends {
   readonly #clock: Clock
   readonly #log: Log
   readonly #stats: BrokerStats
-  readonly #reply: SendReplyWriter
+  #reply: SendReplyWriter
   #group: Group | undefined
 
   constructor(parts: { sends: Sends; clock: Clock; log: Log; stats: BrokerStats; reply: SendReplyWriter }) {
@@ -55,6 +55,11 @@ export class HotSends {
     this.#log = parts.log
     this.#stats = parts.stats
     this.#reply = parts.reply
+  }
+
+  /** Answers are written by this one from now on. */
+  set reply(reply: SendReplyWriter) {
+    this.#reply = reply
   }
 
   /** By request code, for RemotingServer's `hot`. */

@@ -42,7 +42,7 @@ const TIMER_DELIVER_MS = ascii('TIMER_DELIVER_MS')
  * `traits` until the next call.
  */
 export class StoredProperties {
-  readonly #suffix: Buffer
+  #suffix: Buffer
   readonly #newUniqKey: () => string
   #scratch = Buffer.allocUnsafeSlow(64 * 1024)
   readonly traits: PropertyTraits = {
@@ -57,9 +57,13 @@ export class StoredProperties {
 
   /** `newUniqKey` makes the id for messages whose producer set none. */
   constructor(options: { clusterName: string; regionId: string; traceOn: boolean; newUniqKey: () => string }) {
-    const { clusterName, regionId, traceOn } = options
-    this.#suffix = Buffer.from(`MSG_REGION\x01${regionId}\x02TRACE_ON\x01${traceOn}\x02CLUSTER\x01${clusterName}\x02`)
+    this.#suffix = brokersOwn(options)
     this.#newUniqKey = options.newUniqKey
+  }
+
+  /** What this broker says of itself in each message from now on. */
+  configure(options: { clusterName: string; regionId: string; traceOn: boolean }): void {
+    this.#suffix = brokersOwn(options)
   }
 
   /** The stored form; valid until the next call. Pairs without a name or value are dropped, as Java's parser does. */
@@ -116,6 +120,9 @@ export class StoredProperties {
     return traits
   }
 }
+
+const brokersOwn = ({ regionId, traceOn, clusterName }: { clusterName: string; regionId: string; traceOn: boolean }) =>
+  Buffer.from(`MSG_REGION\x01${regionId}\x02TRACE_ON\x01${traceOn}\x02CLUSTER\x01${clusterName}\x02`)
 
 /** The names that the stored form never takes over from the producer. */
 function isReplaced(bytes: Buffer, start: number, end: number): boolean {

@@ -101,6 +101,11 @@ export class DurableTable<T> {
     return table
   }
 
+  /** Gives the same content another version: what name servers are told has changed for a reason outside. Written later. */
+  renew(): void {
+    this.#dataVersion = this.#newest = nextVersion(this.#newest, this.#world.clock)
+  }
+
   /** Writes what there is, changed or not. */
   save(): Promise<void> {
     return this.#file.save()

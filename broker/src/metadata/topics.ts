@@ -174,6 +174,11 @@ export class Topics {
     }
   }
 
+  /** A name server takes in a registration only when its version is another one: the broker's permission has changed. */
+  renew(): void {
+    this.#table.renew()
+  }
+
   /** Writes the file now; for the clean stop. */
   save(): Promise<void> {
     return this.#table.save()
