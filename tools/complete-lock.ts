@@ -15,7 +15,18 @@ interface Entry {
   optionalDependencies?: Record<string, string>
 }
 
-const OS = ['android', 'darwin', 'linux', 'win32', 'freebsd', 'openbsd', 'sunos', 'aix', 'netbsd', 'openharmony'] as const
+const OS = [
+  'android',
+  'darwin',
+  'linux',
+  'win32',
+  'freebsd',
+  'openbsd',
+  'sunos',
+  'aix',
+  'netbsd',
+  'openharmony',
+] as const
 const CPU = ['arm64', 'x64', 'ia32', 'arm', 'ppc64', 'riscv64', 's390x', 'loong64', 'mips64el', 'wasm32'] as const
 
 /** `@biomejs/cli-linux-arm64-musl` is for linux, arm64 and musl. */
@@ -25,7 +36,11 @@ function platformOf(name: string): Pick<Entry, 'os' | 'cpu' | 'libc'> | undefine
   const cpu = CPU.find(word => words.includes(word))
   if (cpu === 'wasm32') return { cpu: ['wasm32'] }
   if (!os) return undefined
-  const libc = words.some(word => word.startsWith('musl')) ? 'musl' : words.some(word => word.startsWith('gnu')) ? 'glibc' : undefined
+  const libc = words.some(word => word.startsWith('musl'))
+    ? 'musl'
+    : words.some(word => word.startsWith('gnu'))
+      ? 'glibc'
+      : undefined
   return { os: [os], ...(cpu && { cpu: [cpu] }), ...(os === 'linux' && libc && { libc: [libc] }) }
 }
 

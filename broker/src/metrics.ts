@@ -89,7 +89,7 @@ function requestName(code: number): string {
   return known ? lower(known.name.replace(/[A-Z]/g, capital => `_${capital}`)) : String(code)
 }
 
-const responseNames = new Map(Object.entries(responseCodes).map(([name, { code }]) => [code, lower(name)]))
+const responseNames = new Map<number, string>(Object.entries(responseCodes).map(([name, { code }]) => [code, lower(name)]))
 /** A one-way request has no response code; Apache calls that success. */
 const responseName = (code: number) => (code < 0 ? 'success' : (responseNames.get(code) ?? String(code)))
 

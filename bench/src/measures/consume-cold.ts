@@ -16,6 +16,7 @@ export const consumeCold = (coldFileBytes: number): Measure => ({
   title: 'Consuming a backlog that is only on the disk, lean generator',
   setting: { ...ASYNC_FLUSH, conf: { ...ASYNC_FLUSH.conf, mappedFileSizeCommitLog: coldFileBytes } },
   atEachStored: true,
+  loads: false,
   metrics: [
     { key: 'mibPerSecond', title: 'consumed', unit: 'MiB/s', better: 'more', target: { atLeast: 1 }, flat: true },
     { key: 'cpuMicrosPerMessage', title: 'broker CPU per message', unit: 'µs', better: 'less' },

@@ -6,6 +6,7 @@ export const consumeHot: Measure = {
   title: 'Consuming a backlog just written, lean generator',
   setting: ASYNC_FLUSH,
   atEachStored: true,
+  loads: true,
   metrics: [
     { key: 'mibPerSecond', title: 'consumed', unit: 'MiB/s', better: 'more', target: { atLeast: 1.5 }, flat: true },
     { key: 'cpuMicrosPerMessage', title: 'broker CPU per message', unit: 'µs', better: 'less' },

@@ -13,6 +13,7 @@ export const javaConsume: Measure = {
   title: 'Consuming a backlog just written, official Java client',
   setting: ASYNC_FLUSH,
   atEachStored: true,
+  loads: true,
   metrics: WAYS.flatMap((way): Metric[] => [
     {
       key: `mibPerSecond@${way}`,

@@ -14,6 +14,7 @@ export const javaSends: Measure = {
   title: 'Sends, official Java client, ASYNC_FLUSH',
   setting: ASYNC_FLUSH,
   atEachStored: true,
+  loads: true,
   metrics: MODES.flatMap(({ mode, title, targets }): Metric[] => [
     {
       key: `perSecond@${mode}`,

@@ -8,6 +8,7 @@ export const latency: Measure = {
   title: `End-to-end latency, ${RATE} messages a second, long polling`,
   setting: ASYNC_FLUSH,
   atEachStored: true,
+  loads: true,
   metrics: [
     { key: 'p50Ms', title: 'send to arrival, p50', unit: 'ms', better: 'less' },
     { key: 'p99Ms', title: 'send to arrival, p99', unit: 'ms', better: 'less' },

@@ -41,6 +41,8 @@ export interface Measure {
   readonly setting: Setting
   /** False: only with an empty store, where more would say nothing new. */
   readonly atEachStored: boolean
+  /** Whether the broker is under load for long enough to be warm afterwards. */
+  readonly loads: boolean
   readonly metrics: readonly Metric[]
   run(session: Session, pace: Pace): Promise<Figures>
 }

@@ -9,6 +9,7 @@ function memoryUnderLoad(name: string, title: string, setting: Setting, target: 
     title,
     setting,
     atEachStored: true,
+    loads: true,
     metrics: [
       {
         key: 'rssMib',

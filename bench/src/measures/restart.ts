@@ -11,6 +11,7 @@ export const restart: Measure = {
   title: 'Restart',
   setting: ASYNC_FLUSH,
   atEachStored: true,
+  loads: false,
   metrics: [
     {
       key: 'cleanMs',

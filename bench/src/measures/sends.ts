@@ -40,7 +40,7 @@ function sends(name: string, title: string, setting: Setting, targets: { rate: n
     }
     return figures
   }
-  return { name, title, setting, atEachStored: true, metrics, run }
+  return { name, title, setting, atEachStored: true, loads: true, metrics, run }
 }
 
 /** Of a load that sends, through whichever client. */

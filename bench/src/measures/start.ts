@@ -8,6 +8,7 @@ function startOf(name: string, title: string, setting: Setting): Measure {
     title,
     setting,
     atEachStored: false,
+    loads: false,
     metrics: [
       {
         key: 'startMs',

@@ -37,9 +37,8 @@ export const invokeBrokerToResetOffset: Handler<'invokeBrokerToResetOffset'> = a
     const committed = offsets.query(group, topic, id) ?? 0
     targets.set(id, isForce || target < committed ? target : committed)
   }
-  // All offsets were found: from here on nothing can fail half-way.
-  for (const [id, target] of targets) offsets.reset(group, topic, id, target)
-  await offsets.flush()
+  // All offsets were found: all queues are reset or, when the disk refuses, none.
+  await offsets.reset(group, topic, targets)
   const offsetTable = new Map(
     [...targets].map(([id, target]) => [{ brokerName: config.brokerName, queueId: id, topic }, target]),
   )

@@ -53,13 +53,35 @@ export class ConsumerOffsets {
     return true
   }
 
-  /** A reset by an operator: what consumers commit is ignored until one of them has pulled from the new offset. */
-  reset(group: string, topic: string, queueId: number, queueOffset: number): void {
+  /**
+   * A reset by an operator, by queue id: what consumers commit is ignored until one of them has pulled from the new
+   * offset. Resolves when it is on disk. Throws DiskError; the group goes on where it was then.
+   */
+  async reset(group: string, topic: string, targets: ReadonlyMap<number, number>): Promise<void> {
     const key = `${topic}@${group}`
-    let queues = this.#resets.get(key)
-    if (!queues) this.#resets.set(key, (queues = new Map()))
-    queues.set(queueId, queueOffset)
-    this.#set(key, queueId, queueOffset)
+    const before = new Map([...targets.keys()].map(queueId => [queueId, this.#table.get(key)?.get(queueId)]))
+    let resets = this.#resets.get(key)
+    if (!resets) this.#resets.set(key, (resets = new Map()))
+    for (const [queueId, target] of targets) {
+      resets.set(queueId, target)
+      this.#set(key, queueId, target)
+    }
+    try {
+      await this.flush()
+    } catch (error) {
+      for (const [queueId, target] of targets) this.#undoReset(key, queueId, target, before.get(queueId))
+      throw error
+    }
+  }
+
+  /** What a consumer has picked up, or another reset has replaced, stays. */
+  #undoReset(key: string, queueId: number, target: number, before: number | undefined): void {
+    const resets = this.#resets.get(key)
+    if (resets?.get(queueId) !== target) return
+    resets.delete(queueId)
+    if (resets.size === 0) this.#resets.delete(key)
+    if (before !== undefined) this.#set(key, queueId, before)
+    else this.#table.get(key)?.delete(queueId)
   }
 
   /** Takes a pending reset off, to be told to the consumer that pulls this queue. */

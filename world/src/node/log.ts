@@ -1,5 +1,6 @@
 import { pino } from 'pino'
 import type { Log } from '../log.ts'
+import { LogStream } from './log-stream.ts'
 
 export interface NodeLogOptions {
   /** The lowest level that is written; `info` when absent. */
@@ -10,12 +11,12 @@ export interface NodeLogOptions {
   readonly fd?: number
 }
 
-/** Lines wait in memory when nobody reads the pipe. Beyond this the newest are dropped: a log must not be what fills memory. */
+/** Lines wait in memory when nobody reads the pipe. */
 const MOST_WAITING_BYTES = 4 * 1024 * 1024
 
 /** A log of JSON lines. It is written behind, and flushed when the process exits by itself. */
 export function nodeLog(options: NodeLogOptions = {}): Log {
-  const destination = pino.destination({ fd: options.fd ?? 2, sync: false, maxLength: MOST_WAITING_BYTES })
+  const destination = new LogStream(options.fd ?? 2, MOST_WAITING_BYTES)
   return pino(
     {
       level: options.level ?? 'info',
