@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { homedir } from 'node:os'
 import { join } from 'node:path'
 
 /** A process to keep running. */
@@ -52,8 +52,14 @@ const MOST_BYTES = 1024 * 1024
 /** How often new lines are looked for, when somebody wants to see them. */
 const LOOK_MS = 100
 
-/** A module that was compiled once need not be again: that is half of the time that a process takes to start. */
-const childEnvironment = { NODE_COMPILE_CACHE: join(tmpdir(), 'rocketcluster-compile-cache'), ...process.env }
+const childEnvironment = {
+  // A module that was compiled once need not be again: that is half of the time that a process takes to start.
+  // In the user's own directory: what lies there is executed.
+  NODE_COMPILE_CACHE: join(homedir(), '.cache', 'rocketcluster', 'compile'),
+  // With libuv's four threads, syncs and reads of old messages could fill the pool and keep the log's writes waiting.
+  UV_THREADPOOL_SIZE: '8',
+  ...process.env,
+}
 
 /** How long to wait before the next start after so many deaths in a row. */
 export function backOffMs(deaths: number): number {
