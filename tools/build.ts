@@ -1,8 +1,9 @@
 /**
- * `npm run build`: what ships. One JavaScript file for each process in dist/, with everything in it but native modules.
+ * `npm run build [-- DIR]`: what ships. One JavaScript file for each process in dist/, with everything in it but native modules.
  * It starts several times faster than the sources: Node finds, strips and links one file instead of hundreds.
  */
 import { rmSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
 
@@ -13,6 +14,9 @@ const ENTRIES: Readonly<Record<string, string>> = {
   broker: 'broker/src/main.ts',
   cli: 'cli/src/main.ts',
 }
+
+/** Below a folder with our node_modules, where native modules are looked for. */
+const directory = resolve(process.argv[2] ?? root('dist'))
 
 /** Native code cannot be bundled: these have to lie in node_modules where the bundles run. */
 const EXTERNAL = ['koffi']
@@ -28,9 +32,9 @@ for (const [name, entry] of Object.entries(ENTRIES)) {
       else if (level !== 'info') handler(level, log)
     },
   })
-  const file = root(`dist/${name}.js`)
+  const file = join(directory, `${name}.js`)
   rmSync(file, { force: true })
   await bundle.write({ file, format: 'esm', codeSplitting: false, sourcemap: true, minify: false })
   await bundle.close()
-  console.log(`wrote dist/${name}.js`)
+  console.log(`wrote ${file}`)
 }

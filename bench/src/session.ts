@@ -154,6 +154,8 @@ export class Session {
 
   /** Ends the processes and deletes the data. */
   async close(): Promise<void> {
+    // A profile is written by a process that may end by itself.
+    if (process.env.BENCH_BROKER_FLAGS) await this.stop()
     await this.kill()
     await this.#nameServer?.kill()
     await this.#temp.remove()

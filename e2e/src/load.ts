@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ClientInstance, Producer } from '@rocketcluster/client'
-import { nodeLog, nodeWorld } from '@rocketcluster/world/node'
+import { nodeWorld } from '@rocketcluster/world/node'
+import { silent } from './reader.ts'
 
 export interface Acknowledged {
   readonly n: number
@@ -32,11 +33,10 @@ export class Load {
   #workers: Promise<void>[] = []
 
   constructor(nameServer: string, topic: string, { start = 0 } = {}) {
-    const log = nodeLog({ level: 'silent' })
-    const world = nodeWorld({ log })
+    const world = nodeWorld({ log: silent })
     this.#topic = topic
     this.#next = start
-    this.#client = new ClientInstance(world, { nameServers: [nameServer], log })
+    this.#client = new ClientInstance(world, { nameServers: [nameServer], log: silent })
     this.#producer = new Producer(world, {
       client: this.#client,
       producerGroup: 'e2e_load',
@@ -65,7 +65,7 @@ export class Load {
         if (sendStatus === 'SEND_OK') this.acknowledged.push({ n, queueId: messageQueue.queueId, queueOffset })
         else this.#failed(sendStatus)
       } catch (error) {
-        this.#failed((error as Error).message.replace(/\d{4,}/g, 'N').slice(0, 120))
+        this.#failed((error as Error).message.replace(/\d{4,}/g, 'N').slice(0, 400))
         await sleep(20)
       }
     }

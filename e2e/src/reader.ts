@@ -10,7 +10,8 @@ export interface StoredMessage {
   readonly message: ReceivedMessage
 }
 
-const silent = nodeLog({ level: 'silent' })
+/** One for all: each log listens for the end of the process. */
+export const silent = nodeLog({ level: 'silent' })
 
 export interface Connected {
   readonly client: ClientInstance

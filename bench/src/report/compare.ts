@@ -46,9 +46,13 @@ export function compare(results: Results, measure: Measure, metric: Metric, stor
   const apacheMedian = median([...apache.values()])
   const ratio = ourMedian / apacheMedian
   const { target, mark, better } = metric
-  const wanted: { text: string; met: boolean }[] = []
-  if (target?.atLeast !== undefined) wanted.push({ text: `≥ ${times(target.atLeast)}`, met: ratio >= target.atLeast })
-  if (target?.atMost !== undefined) wanted.push({ text: `≤ ${times(target.atMost)}`, met: ratio <= target.atMost })
+  /** Without one of the two there is nothing to be met. */
+  const against = (met: boolean) => (Number.isNaN(ratio) ? undefined : met)
+  const wanted: { text: string; met: boolean | undefined }[] = []
+  if (target?.atLeast !== undefined)
+    wanted.push({ text: `≥ ${times(target.atLeast)}`, met: against(ratio >= target.atLeast) })
+  if (target?.atMost !== undefined)
+    wanted.push({ text: `≤ ${times(target.atMost)}`, met: against(ratio <= target.atMost) })
   if (mark) {
     const met = better === 'more' ? ourMedian >= mark.value : ourMedian <= mark.value
     wanted.push({ text: mark.text, met })
@@ -61,7 +65,12 @@ export function compare(results: Results, measure: Measure, metric: Metric, stor
     ratioMin: Math.min(...ratios),
     ratioMax: Math.max(...ratios),
     target: wanted.map(({ text }) => text).join(', '),
-    verdict: wanted.length === 0 ? '' : wanted.every(({ met }) => met) ? 'met' : 'not met',
+    verdict:
+      wanted.length === 0 || wanted.some(({ met }) => met === undefined)
+        ? ''
+        : wanted.every(({ met }) => met)
+          ? 'met'
+          : 'not met',
   }
 }
 

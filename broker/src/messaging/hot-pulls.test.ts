@@ -179,7 +179,7 @@ describe('a pull is answered the same, hot or not', () => {
     const { offsets } = broker.services
     const answers = []
     for (const port of [ports.hot, ports.ordinary]) {
-      offsets.reset('group', 'Filled', 0, 3)
+      offsets.reset('group', 'Filled', new Map([[0, 3]]))
       answers.push(await ask(port, wanted()))
     }
     expect(answers[0]).toEqual(answers[1])

@@ -82,29 +82,33 @@ export class HotSends {
     })
     const bytes = frameBytes(frame)
     const oneWay = (request.flag & ONE_WAY) !== 0
-    if (accepted instanceof Promise) {
-      const { opaque } = request
-      accepted.then(
-        later => this.#wait({ connection, accepted: later, code, opaque, oneWay, bytes }),
-        error => this.#refuse({ connection, code, opaque, oneWay, bytes }, error, this.#clock.monotonicMs()),
-      )
-      return
-    }
-    this.#wait({ connection, accepted, code, opaque: request.opaque, oneWay, bytes })
+    if (accepted instanceof Promise)
+      this.#waitLater(accepted, { connection, code, opaque: request.opaque, oneWay, bytes })
+    else this.#wait({ connection, accepted, code, opaque: request.opaque, oneWay, bytes })
+  }
+
+  // Closures live in methods of their own: a method that holds one allocates their context in every call.
+  #waitLater(accepted: Promise<AcceptedSend>, send: Omit<Waiting, 'accepted'>): void {
+    accepted.then(
+      later => this.#wait({ ...send, accepted: later }),
+      error => this.#refuse(send, error, this.#clock.monotonicMs()),
+    )
   }
 
   #wait(waiting: Waiting): void {
     const { committed } = waiting.accepted
     let group = this.#group
-    if (group?.committed !== committed) {
-      const started: Group = { committed, startedMs: this.#clock.monotonicMs(), waiting: [] }
-      committed.then(
-        status => this.#answer(started, status),
-        error => this.#refuseAll(started, error),
-      )
-      this.#group = group = started
-    }
+    if (group?.committed !== committed) this.#group = group = this.#startGroup(committed)
     group.waiting.push(waiting)
+  }
+
+  #startGroup(committed: Promise<PutStatus>): Group {
+    const started: Group = { committed, startedMs: this.#clock.monotonicMs(), waiting: [] }
+    committed.then(
+      status => this.#answer(started, status),
+      error => this.#refuseAll(started, error),
+    )
+    return started
   }
 
   #answer(group: Group, status: PutStatus): void {

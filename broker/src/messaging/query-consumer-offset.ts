@@ -11,6 +11,7 @@ export const queryConsumerOffset: Handler<'queryConsumerOffset'> = (header, { st
   const committed = offsets.query(consumerGroup, topic, queueId)
   if (committed !== undefined) return { offset: committed }
   const minOffset = store.minOffset(topic, queueId)
-  if (setZeroIfNotFound !== false && minOffset <= 0 && store.isInMemory(topic, queueId, 0)) return { offset: 0 }
+  const isYoung = minOffset <= 0 && store.maxOffset(topic, queueId) > 0 && store.isInMemory(topic, queueId, 0)
+  if (setZeroIfNotFound !== false && isYoung) return { offset: 0 }
   throw new ResponseError('QUERY_NOT_FOUND', 'Not found, V3_0_6_SNAPSHOT maybe this group consumer boot first')
 }

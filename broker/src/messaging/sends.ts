@@ -110,9 +110,13 @@ export class Sends {
     if (this.#config.startAcceptSendRequestTimeStamp > 0) this.#refuseBeforeOpening()
     const topic = this.#topics.get(header.topic)
     if (topic) return this.#append(topic, header, content)
+    return this.#createAndAppend(header, content)
+  }
+
+  async #createAndAppend(header: SendHeader, content: SendContent): Promise<AcceptedSend> {
     // The frame's memory is the connection's again after this turn.
     const kept = { ...content, body: Buffer.from(content.body), properties: Buffer.from(content.properties) }
-    return this.#create(header).then(created => this.#append(created, header, kept))
+    return this.#append(await this.#create(header), header, kept)
   }
 
   /** More than the disk can take is refused at once instead of piling up: the client tries another broker. */
@@ -212,7 +216,7 @@ export class Sends {
     const { uniqKey, waitStoreMsgOK } = { ...this.#properties.scan(content.properties) }
     const flags = storedSysFlag(header.sysFlag, content.bornHost)
     const messages: MessageToStore[] = []
-    for (const item of decodeBatch(content.body)) {
+    for (const item of itemsOf(content.body)) {
       const traits = this.#properties.scan(item.properties)
       refuseWhatWouldBeWrong(header.sysFlag, traits.delay, traits.transactionPrepared)
       messages.push({
@@ -242,21 +246,32 @@ export class Sends {
     this.#stats.put(topic, count, sizeBytes)
     const committed = this.#store.committed(last.physicalOffset + last.sizeBytes, wait)
     let group = this.#group
-    if (group?.committed !== committed) {
-      const started: OutstandingGroup = { committed, count: 0, bytes: 0 }
-      const done = () => {
-        this.#outstanding -= started.count
-        this.#outstandingBytes -= started.bytes
-        if (this.#group === started) this.#group = undefined
-      }
-      committed.then(done, done)
-      this.#group = group = started
-    }
+    if (group?.committed !== committed) this.#group = group = this.#startGroup(committed)
     group.count += count
     group.bytes += sizeBytes
     this.#outstanding += count
     this.#outstandingBytes += sizeBytes
     return committed
+  }
+
+  /** Apart from `#commit`, which runs for each message and must not allocate a context for these closures. */
+  #startGroup(committed: Promise<PutStatus>): OutstandingGroup {
+    const started: OutstandingGroup = { committed, count: 0, bytes: 0 }
+    const done = () => {
+      this.#outstanding -= started.count
+      this.#outstandingBytes -= started.bytes
+      if (this.#group === started) this.#group = undefined
+    }
+    committed.then(done, done)
+    return started
+  }
+}
+
+function itemsOf(body: Buffer): ReturnType<typeof decodeBatch> {
+  try {
+    return decodeBatch(body)
+  } catch (error) {
+    throw new ResponseError('MESSAGE_ILLEGAL', `the batch cannot be read: ${(error as Error).message}`)
   }
 }
 

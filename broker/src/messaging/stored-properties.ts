@@ -68,7 +68,8 @@ export class StoredProperties {
 
   /** The stored form; valid until the next call. Pairs without a name or value are dropped, as Java's parser does. */
   rewrite(sent: Buffer): Buffer {
-    this.scan(sent)
+    const { traits } = this
+    forget(traits)
     const suffix = this.#suffix
     const most = sent.length + suffix.length + 64
     if (this.#scratch.length < most) this.#scratch = Buffer.allocUnsafeSlow(most * 2)
@@ -76,36 +77,39 @@ export class StoredProperties {
     let length = 0
     const end = sent.length
     let at = 0
+    // Neighbours that stay are copied together.
+    let runStart = -1
     while (at < end) {
       let nameEnd = at
       while (nameEnd < end && sent[nameEnd] !== NAME_END && sent[nameEnd] !== VALUE_END) nameEnd++
       let valueEnd = nameEnd
       while (valueEnd < end && sent[valueEnd] !== VALUE_END) valueEnd++
-      const whole = sent[nameEnd] === NAME_END && nameEnd > at && valueEnd > nameEnd + 1
+      const whole = nameEnd < end && sent[nameEnd] === NAME_END && nameEnd > at && valueEnd > nameEnd + 1
+      if (whole) note(traits, sent, at, nameEnd, nameEnd + 1, valueEnd)
       if (whole && !isReplaced(sent, at, nameEnd)) {
-        length += sent.copy(out, length, at, valueEnd)
-        out[length++] = VALUE_END
+        if (runStart < 0) runStart = at
+      } else if (runStart >= 0) {
+        length = copy(sent, runStart, at, out, length)
+        runStart = -1
       }
       at = valueEnd + 1
     }
-    if (this.traits.uniqKey === undefined) {
-      this.traits.uniqKey = this.#newUniqKey()
-      length += out.write(`UNIQ_KEY\x01${this.traits.uniqKey}\x02`, length, 'latin1')
+    if (runStart >= 0) {
+      length = copy(sent, runStart, end, out, length)
+      if (out[length - 1] !== VALUE_END) out[length++] = VALUE_END
     }
-    length += suffix.copy(out, length)
+    if (traits.uniqKey === undefined) {
+      traits.uniqKey = this.#newUniqKey()
+      length += out.write(`UNIQ_KEY\x01${traits.uniqKey}\x02`, length, 'latin1')
+    }
+    length = copy(suffix, 0, suffix.length, out, length)
     return out.subarray(0, length)
   }
 
   /** Only looks: for the messages of a batch, which are stored with the properties they have. */
   scan(sent: Buffer): PropertyTraits {
-    const traits = this.traits
-    traits.tagsCode = 0
-    traits.uniqKey = undefined
-    traits.keys = undefined
-    traits.waitStoreMsgOK = true
-    traits.delay = undefined
-    traits.transactionPrepared = false
-    traits.ordered = false
+    const { traits } = this
+    forget(traits)
     const end = sent.length
     let at = 0
     while (at < end) {
@@ -119,6 +123,26 @@ export class StoredProperties {
     }
     return traits
   }
+}
+
+function forget(traits: PropertyTraits): void {
+  traits.tagsCode = 0
+  traits.uniqKey = undefined
+  traits.keys = undefined
+  traits.waitStoreMsgOK = true
+  traits.delay = undefined
+  traits.transactionPrepared = false
+  traits.ordered = false
+}
+
+/** Below it a loop is faster than a call into the runtime, which first makes a view of the source. */
+const LOOP_BYTES = 192
+
+/** Returns where the copy ends in `into`. */
+function copy(from: Buffer, start: number, end: number, into: Buffer, at: number): number {
+  if (end - start > LOOP_BYTES) return at + from.copy(into, at, start, end)
+  for (let i = start; i < end; i++) into[at++] = from[i]!
+  return at
 }
 
 const brokersOwn = ({ regionId, traceOn, clusterName }: { clusterName: string; regionId: string; traceOn: boolean }) =>
@@ -185,5 +209,11 @@ function is(bytes: Buffer, start: number, name: Buffer): boolean {
 
 /** Java's Boolean.parseBoolean. */
 function isTrue(bytes: Buffer, start: number, end: number): boolean {
-  return end - start === 4 && bytes.toString('latin1', start, end).toLowerCase() === 'true'
+  return (
+    end - start === 4 &&
+    (bytes[start]! | 0x20) === 0x74 &&
+    (bytes[start + 1]! | 0x20) === 0x72 &&
+    (bytes[start + 2]! | 0x20) === 0x75 &&
+    (bytes[start + 3]! | 0x20) === 0x65
+  )
 }

@@ -2,7 +2,7 @@ import { type BrokerOverrides, brokerConfig } from '@rocketcluster/config'
 import {
   type BodyOf,
   brokerRequests,
-  encodeProperties,
+  printProperties,
   type HeaderOf,
   type ReplyOf,
   type Requests,
@@ -22,7 +22,7 @@ export interface Fixture {
   /** Asks the broker; refusals come as ResponseError. */
   ask<D extends Requests[string]>(
     request: D,
-    header: HeaderOf<D>,
+    header: Partial<HeaderOf<D>>,
     options?: { body?: BodyOf<D>; timeoutMs?: number; client?: RemotingClient; port?: number },
   ): Promise<ReplyOf<D>>
   /** Sends one message and resolves with the broker's answer. */
@@ -98,6 +98,9 @@ async function start(
       if (how === 'stop') await broker.stop()
       if (how === 'power') host.powerCut()
       else host.crash()
+      // After a power cut the client hears nothing: it shall not wait for its time-outs.
+      sim.network.cut('client', 'broker')
+      await sim.sleep(5)
       return start(sim, host, client, overrides, host.restart())
     },
   }
@@ -111,4 +114,4 @@ export function withBroker(run: (fixture: Fixture) => Promise<void>, overrides: 
   }
 }
 
-export const propertiesOf = (pairs: Record<string, string>) => encodeProperties(new Map(Object.entries(pairs))).toString()
+export const propertiesOf = (pairs: Record<string, string>) => printProperties(pairs)

@@ -14,11 +14,14 @@ import { choosePorts, firstTaken, type PortPlan, portCount, portsFrom } from './
 import { jsonReport, quote, type Report, textReport } from './report.ts'
 import { Supervisor } from './supervisor.ts'
 
+/** The sources lie in their packages, the bundles that ship beside one another. */
+const program = (name: string) =>
+  fileURLToPath(
+    new URL(import.meta.url.endsWith('.ts') ? `../../../${name}/src/main.ts` : `./${name}.js`, import.meta.url),
+  )
+
 /** Programs by kind of process. */
-const PROGRAMS = {
-  nameserver: fileURLToPath(new URL('../../../nameserver/src/main.ts', import.meta.url)),
-  broker: fileURLToPath(new URL('../../../broker/src/main.ts', import.meta.url)),
-} as const
+const PROGRAMS = { nameserver: program('nameserver'), broker: program('broker') } as const
 
 const POLL_MS = 25
 /** A process that dies so often before the cluster is ready will not get better by itself. */

@@ -15,7 +15,7 @@ import { expectSame, type Snapshot, snapshot } from '../snapshot.ts'
 const TOPICS = ['compat-a', 'compat-b', 'compat-c']
 const GROUP = 'compat-group'
 /** Small files, so that a test's few messages fill several commit logs, consume queues and index files. */
-const SMALL_FILES = { mappedFileSizeCommitLog: 1 << 20, mappedFileSizeConsumeQueue: 6000, maxHashSlotNum: 1000, maxIndexNum: 4000 }
+const SMALL_FILES = { maxMessageSize: 65_536, mappedFileSizeCommitLog: 1 << 20, mappedFileSizeConsumeQueue: 6000, maxHashSlotNum: 1000, maxIndexNum: 4000 }
 
 interface Pair {
   readonly nameServer: string
@@ -50,9 +50,9 @@ async function turns(context: TestContext): Promise<void> {
   /** By the official client in batches and one by one, and a load of ours; then a group commits some way into each queue. */
   const write = async () => {
     timestamps.push(Date.now())
-    for (const topic of TOPICS) {
-      for (const mode of ['sync', 'batch', 'async'])
-        await runToEnd(java, 'send', { 'name-server': nameServer, topic, start: next, count: 40, mode, size: 700 })
+    for (const [i, topic] of TOPICS.entries()) {
+      const mode = ['batch', 'sync', 'async'][i]!
+      await runToEnd(java, 'send', { 'name-server': nameServer, topic, start: next, count: 40, mode, size: 700 })
       keys.push(`key-${next}`, `key-${next + 17}`)
       next += 40
     }
@@ -80,6 +80,8 @@ async function turns(context: TestContext): Promise<void> {
   await connected(nameServer, async ({ admin }) => {
     for (const [i, topic] of TOPICS.entries()) await admin.createTopic(topic, { readQueueNums: 2 + i, writeQueueNums: 2 + i })
     for (const topic of TOPICS) await admin.awaitTopic(topic)
+    // Apache keeps no offsets of a group that it does not know.
+    for (const address of await admin.masters()) await admin.createSubscriptionGroup({ groupName: GROUP }, { brokerAddress: address })
   })
   await write()
   await commit(0.4)
