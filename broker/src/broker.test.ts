@@ -63,9 +63,9 @@ describe('stop', () => {
         expect(fixture.broker.ready).toBe(false)
         await first
         await expect(fixture.send('T')).rejects.toMatchObject({ name: 'TransportError' })
-        await expect(
-          fixture.ask(ask.getMaxOffset, { topic: 'T', queueId: 0 }, { client: old }),
-        ).rejects.toMatchObject({ name: 'TransportError' })
+        await expect(fixture.ask(ask.getMaxOffset, { topic: 'T', queueId: 0 }, { client: old })).rejects.toMatchObject({
+          name: 'TransportError',
+        })
       },
       { enableShutdownGracefully: true, shutdownWaitTimeSeconds: 2 },
     ),

@@ -4,7 +4,10 @@ import { Simulation } from '@rocketcluster/world/sim'
 import { Configuration } from './configuration.ts'
 import { settings } from './testing/broker-fixture.ts'
 
-function withConfiguration(run: (configuration: Configuration, sim: Simulation) => Promise<void>, overrides: object = {}) {
+function withConfiguration(
+  run: (configuration: Configuration, sim: Simulation) => Promise<void>,
+  overrides: object = {},
+) {
   return () => {
     const sim = new Simulation(1)
     return sim.run(() => {

@@ -1,4 +1,5 @@
 /** For siblings: what the simulation looks into. */
-export { storeConfigOf } from './store-config-of.ts'
+
 export type { StoreConfig } from './store/config.ts'
 export { Store } from './store/store.ts'
+export { storeConfigOf } from './store-config-of.ts'

@@ -47,36 +47,44 @@ function countBy<T>(items: Iterable<T>, labelsOf: (item: T) => Labels): Sample[]
 
 interface Lag {
   readonly labels: Labels
+  readonly topic: string
   readonly messages: number
-  readonly latencyMs: number
+  /** The queues that hold messages not yet consumed, with the first such offset. */
+  readonly behind: readonly (readonly [queueId: number, queueOffset: number])[]
 }
 
 /** How far each group is behind in each topic: only what has committed offsets, so idle topics cost nothing. */
-async function lags(services: BrokerServices): Promise<Lag[]> {
-  const { offsets, store, topics, world } = services
-  const found: Lag[] = []
+function* lags(services: BrokerServices): Generator<Lag> {
+  const { offsets, store, topics } = services
   for (const [topic, group, queues] of offsets.entries()) {
     if (!topics.get(topic)) continue
     let messages = 0
-    let oldest = Number.POSITIVE_INFINITY
+    const behind: [number, number][] = []
     for (const [queueId, queueOffset] of queues) {
       const from = Math.max(queueOffset, store.minOffset(topic, queueId))
-      const behind = store.maxOffset(topic, queueId) - from
-      if (behind <= 0) continue
-      messages += behind
-      const storedMs = await store.storeTimestampAt(topic, queueId, from)
-      if (storedMs > 0) oldest = Math.min(oldest, storedMs)
+      const lag = store.maxOffset(topic, queueId) - from
+      if (lag <= 0) continue
+      messages += lag
+      behind.push([queueId, from])
     }
-    const latencyMs = Number.isFinite(oldest) ? Math.max(0, world.clock.now() - oldest) : 0
     const labels = {
       consumer_group: group,
       topic,
       is_retry: String(topic.startsWith('%RETRY%')),
       is_system: system(services, topic),
     }
-    found.push({ labels, messages, latencyMs })
+    yield { labels, topic, messages, behind }
   }
-  return found
+}
+
+/** Reads one message of each queue that is behind: the only metric that may touch the disk. */
+async function lagLatencyMs({ store, world }: BrokerServices, { topic, behind }: Lag): Promise<number> {
+  let oldest = Number.POSITIVE_INFINITY
+  for (const [queueId, queueOffset] of behind) {
+    const storedMs = await store.storeTimestampAt(topic, queueId, queueOffset).catch(() => -1)
+    if (storedMs > 0) oldest = Math.min(oldest, storedMs)
+  }
+  return Number.isFinite(oldest) ? Math.max(0, world.clock.now() - oldest) : 0
 }
 
 const STORAGE = { storage_type: 'local', storage_medium: 'disk' }
@@ -89,7 +97,9 @@ function requestName(code: number): string {
   return known ? lower(known.name.replace(/[A-Z]/g, capital => `_${capital}`)) : String(code)
 }
 
-const responseNames = new Map<number, string>(Object.entries(responseCodes).map(([name, { code }]) => [code, lower(name)]))
+const responseNames = new Map<number, string>(
+  Object.entries(responseCodes).map(([name, { code }]) => [code, lower(name)]),
+)
 /** A one-way request has no response code; Apache calls that success. */
 const responseName = (code: number) => (code < 0 ? 'success' : (responseNames.get(code) ?? String(code)))
 
@@ -198,7 +208,11 @@ const definitions: readonly Definition[] = [
     collect: ({ clients }) =>
       countBy(
         [...clients.producerGroups()].flatMap(([, members]) => [...members.values()]),
-        ({ language, version }) => ({ language: lower(language), version: lower(versionName(version)), protocol_type: 'remoting' }),
+        ({ language, version }) => ({
+          language: lower(language),
+          version: lower(versionName(version)),
+          protocol_type: 'remoting',
+        }),
       ),
   },
   {
@@ -222,13 +236,18 @@ const definitions: readonly Definition[] = [
     name: 'rocketmq_consumer_lag_messages',
     help: 'Messages stored and not yet consumed.',
     type: 'gauge',
-    collect: async services => (await lags(services)).map(({ labels, messages }) => ({ labels, value: messages })),
+    *collect(services) {
+      for (const { labels, messages } of lags(services)) yield { labels, value: messages }
+    },
   },
   {
     name: 'rocketmq_consumer_lag_latency_milliseconds',
     help: 'Age of the oldest message not yet consumed, in milliseconds.',
     type: 'gauge',
-    collect: async services => (await lags(services)).map(({ labels, latencyMs }) => ({ labels, value: latencyMs })),
+    collect: async services =>
+      Promise.all(
+        [...lags(services)].map(async lag => ({ labels: lag.labels, value: await lagLatencyMs(services, lag) })),
+      ),
   },
   {
     name: 'rocketmq_storage_size_bytes',
@@ -253,7 +272,8 @@ const definitions: readonly Definition[] = [
     help: 'Age of the oldest message stored, in milliseconds.',
     type: 'gauge',
     collect: async ({ store, world }) => {
-      const earliest = await store.earliestStoreTimestamp()
+      // A disk that fails must not take the whole page with it.
+      const earliest = await store.earliestStoreTimestamp().catch(() => -1)
       return [{ labels: STORAGE, value: earliest > 0 ? Math.max(0, world.clock.now() - earliest) : 0 }]
     },
   },

@@ -7,7 +7,7 @@ import {
   ResponseError,
   registerBrokerBody,
 } from '@rocketcluster/protocol'
-import type { RemotingClient } from '@rocketcluster/remoting'
+import { type RemotingClient, TransportError } from '@rocketcluster/remoting'
 import { parseAddress } from '@rocketcluster/remoting/internal'
 import type { Log, Timer, World } from '@rocketcluster/world'
 
@@ -41,6 +41,8 @@ export interface NameServersOptions {
  * background: it must not make `updateTopic` time out, nor keep a broker from serving clients that know it.
  */
 const PATIENCE_MS = 3000
+/** A beat is small: one that takes longer goes over a connection on which nothing arrives any more. */
+const BEAT_TIMEOUT_MS = 3000
 /** How long a broker that leaves waits for what is on its way to a name server, and for its goodbye. */
 const GOODBYE_MS = 1000
 
@@ -101,7 +103,10 @@ export class NameServers {
     const { clock } = this.#world
     const beat = Math.min(this.#options.heartbeatIntervalMs, 1000)
     this.#timer = clock.setInterval(() => void this.#tick(), beat)
-    await this.#within(PATIENCE_MS, this.#tick().then(() => this.#allQuiet()))
+    await this.#within(
+      PATIENCE_MS,
+      this.#tick().then(() => this.#allQuiet()),
+    )
   }
 
   /** Tells every name server of changed topics; resolves when each has answered, failed (then it gets all later) or is too slow. */
@@ -263,7 +268,10 @@ export class NameServers {
         server.address,
         nameserverRequests.queryDataVersion,
         { clusterName, brokerName, brokerId, brokerAddr },
-        { body: body([]).topicConfigSerializeWrapper.dataVersion, timeoutMs: this.#options.timeoutMs },
+        {
+          body: body([]).topicConfigSerializeWrapper.dataVersion,
+          timeoutMs: Math.min(BEAT_TIMEOUT_MS, this.#options.timeoutMs),
+        },
       )
       if (answer.changed) server.again = true
     } catch (error) {
@@ -280,5 +288,7 @@ export class NameServers {
       )
     server.failing = true
     server.registeredAtMs = undefined
+    // The next attempt goes over a new connection: on one that fell silent nothing would ever arrive.
+    if (error instanceof TransportError && error.kind === 'timeout') this.#client.connection(server.address)?.destroy()
   }
 }

@@ -18,7 +18,8 @@ export async function runtimeInfo(services: BrokerServices): Promise<Map<string,
   const { world, config, store, sends, brokerStart, throughput } = services
   const space = await world.disk.space(config.storePathRootDir)
   const used = (space.totalBytes - space.freeBytes) / space.totalBytes
-  const earliest = await store.earliestStoreTimestamp()
+  // When the disk fails, an operator needs the rest of the table most.
+  const earliest = await store.earliestStoreTimestamp().catch(() => -1)
   const queue = (name: string, size: number, capacity: number) => ({
     [`${name}ThreadPoolQueueSize`]: size,
     [`${name}ThreadPoolQueueCapacity`]: capacity,

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { Simulation } from '@rocketcluster/world/sim'
-import { Buckets, BrokerStats } from './stats.ts'
+import { BrokerStats, Buckets } from './stats.ts'
 import { Throughput } from './throughput.ts'
 
 test('a bound belongs to its bucket, what is above all of them to the last', () => {
@@ -28,23 +28,26 @@ test('counts by topic and group, and forgets what is gone', () => {
 
 test('rates over 10, 60 and 600 seconds, and what the day began with', async () => {
   const sim = new Simulation(1)
-  await sim.run(async () => {
-    const { clock } = sim.host('host', { clockOffsetMs: 0, clockDriftPpm: 0 }).world
-    const counted = { put: 0, got: 0 }
-    const throughput = new Throughput(clock, () => ({ ...counted }))
-    for (let second = 1; second <= 100; second++) {
-      await clock.sleep(1000)
-      counted.put += second > 90 ? 60 : 0
+  await sim.run(
+    async () => {
+      const { clock } = sim.host('host', { clockOffsetMs: 0, clockDriftPpm: 0 }).world
+      const counted = { put: 0, got: 0 }
+      const throughput = new Throughput(clock, () => ({ ...counted }))
+      for (let second = 1; second <= 100; second++) {
+        await clock.sleep(1000)
+        counted.put += second > 90 ? 60 : 0
+        throughput.sample()
+      }
+      const [ten, sixty, all] = throughput.putTps()
+      expect(ten).toBeCloseTo(60, 0)
+      expect(sixty).toBeCloseTo(10, 0)
+      expect(all).toBeCloseTo(6, 0)
+      expect(throughput.getTps()).toEqual([0, 0, 0])
+      expect(throughput.daily()).toMatchObject({ msgPutTotalTodayMorning: 0, msgPutTotalTodayNow: 600 })
+      await clock.sleep(24 * 3_600_000)
       throughput.sample()
-    }
-    const [ten, sixty, all] = throughput.putTps()
-    expect(ten).toBeCloseTo(60, 0)
-    expect(sixty).toBeCloseTo(10, 0)
-    expect(all).toBeCloseTo(6, 0)
-    expect(throughput.getTps()).toEqual([0, 0, 0])
-    expect(throughput.daily()).toMatchObject({ msgPutTotalTodayMorning: 0, msgPutTotalTodayNow: 600 })
-    await clock.sleep(24 * 3_600_000)
-    throughput.sample()
-    expect(throughput.daily()).toMatchObject({ msgPutTotalYesterdayMorning: 0, msgPutTotalTodayMorning: 600 })
-  }, { maxVirtualMs: 10 ** 9 })
+      expect(throughput.daily()).toMatchObject({ msgPutTotalYesterdayMorning: 0, msgPutTotalTodayMorning: 600 })
+    },
+    { maxVirtualMs: 10 ** 9 },
+  )
 })

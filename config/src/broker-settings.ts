@@ -8,10 +8,18 @@ import { httpSettings, logSettings, serverSettings, tlsSettings } from './shared
  */
 export const brokerSettings = {
   // Identity
-  brokerClusterName: text({ default: 'DefaultCluster', about: 'Name of the cluster; its name is also a topic.' }),
+  brokerClusterName: text({
+    default: 'DefaultCluster',
+    pattern: /\S/,
+    allowed: 'a name',
+    about: 'Name of the cluster; its name is also a topic.',
+  }),
   brokerName: text({
-    default: '',
+    // BrokerIdentity.java: where a host has no name.
+    default: 'DEFAULT_BROKER',
     defaultText: 'the host name',
+    pattern: /\S/,
+    allowed: 'a name',
     about: 'Name of the group that this broker belongs to: a master and its slaves share it.',
   }),
   brokerId: long({ default: 0, about: '0 is the master of its group, every other number a slave.' }),

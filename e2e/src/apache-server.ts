@@ -6,7 +6,12 @@ import type { Scope } from './runner/suite.ts'
 /** Small enough that three of them fit beside ours on a small machine. */
 const HEAP = { min: '256m', max: '512m' }
 /** Apache maps whole files and writes them ahead (warmed up): a gigabyte each would be the slowest part of a test. */
-const SMALL_STORE = { mappedFileSizeCommitLog: 64 << 20, mappedFileSizeConsumeQueue: 60_000, maxIndexNum: 200_000, maxHashSlotNum: 50_000 }
+const SMALL_STORE = {
+  mappedFileSizeCommitLog: 64 << 20,
+  mappedFileSizeConsumeQueue: 60_000,
+  maxIndexNum: 200_000,
+  maxHashSlotNum: 50_000,
+}
 
 /** Apache's broker or name server with the methods that ours have. */
 class ApacheServer implements Server {
@@ -47,7 +52,9 @@ class ApacheServer implements Server {
 
 export async function startApacheNameServer(scope: Scope): Promise<Server> {
   const [port, dataDir] = [await freePort(), await newDirectory('apache-namesrv')]
-  const server = new ApacheServer(port, dataDir, () => startNameServer({ port, dataDir, heap: { min: '128m', max: '256m' } }))
+  const server = new ApacheServer(port, dataDir, () =>
+    startNameServer({ port, dataDir, heap: { min: '128m', max: '256m' } }),
+  )
   scope.defer(() => server.kill())
   await server.start()
   return server
@@ -69,7 +76,12 @@ export async function apacheBroker(
 ): Promise<Server> {
   const dataDir = options.dataDir ?? (await newDirectory('apache-broker'))
   const port = options.port ?? (await freeBrokerPort())
-  const conf = { ...SMALL_STORE, storePathRootDir: join(dataDir, 'store'), storePathCommitLog: join(dataDir, 'store', 'commitlog'), ...options.conf }
+  const conf = {
+    ...SMALL_STORE,
+    storePathRootDir: join(dataDir, 'store'),
+    storePathCommitLog: join(dataDir, 'store', 'commitlog'),
+    ...options.conf,
+  }
   const server = new ApacheServer(port, dataDir, () => startBroker({ nameServers, port, dataDir, conf, heap: HEAP }))
   scope.defer(() => server.kill())
   return server

@@ -41,12 +41,16 @@ export async function readQueue(consumer: PullConsumer, queue: MessageQueue): Pr
     const result = await consumer.pull(queue, { offset, maxMsgNums: 32 })
     for (const message of result.messages) {
       if (message.queueOffset !== offset)
-        throw new Error(`${queue.topic} queue ${queue.queueId}: offset ${offset} is missing, ${message.queueOffset} comes instead`)
+        throw new Error(
+          `${queue.topic} queue ${queue.queueId}: offset ${offset} is missing, ${message.queueOffset} comes instead`,
+        )
       messages.push(message)
       offset++
     }
     if (result.messages.length > 0) continue
-    throw new Error(`${queue.topic} queue ${queue.queueId}: ${result.pullStatus} at offset ${offset}, and the queue ends at ${end}`)
+    throw new Error(
+      `${queue.topic} queue ${queue.queueId}: ${result.pullStatus} at offset ${offset}, and the queue ends at ${end}`,
+    )
   }
   return messages
 }

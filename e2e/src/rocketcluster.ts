@@ -105,7 +105,8 @@ class Process implements OwnServer {
     this.#child = child
     const deadline = performance.now() + this.#readyTimeoutMs
     for (;;) {
-      if (child.end) throw new Error(`${this.#kind} ended with ${child.end.code ?? child.end.signal}: ${tail(child.logFile)}`)
+      if (child.end)
+        throw new Error(`${this.#kind} ended with ${child.end.code ?? child.end.signal}: ${tail(child.logFile)}`)
       const answer = await fetch(`${this.http}/readyz`, { signal: AbortSignal.timeout(2000) }).catch(() => undefined)
       if (answer?.status === 200) return
       if (performance.now() > deadline) {
@@ -235,7 +236,8 @@ export async function startUp(scope: Scope, manifest: string, directory: string,
   const deadline = performance.now() + 60_000
   while (child.lines.length === 0) {
     if (child.end) throw new Error(`rocketcluster up ended with ${child.end.code}: ${tail(child.logFile)}`)
-    if (performance.now() > deadline) throw new Error(`rocketcluster up printed nothing in 60 s: ${tail(child.logFile)}`)
+    if (performance.now() > deadline)
+      throw new Error(`rocketcluster up printed nothing in 60 s: ${tail(child.logFile)}`)
     await sleep(20)
   }
   return { child, report: JSON.parse(child.lines[0]!) }

@@ -24,9 +24,18 @@ export async function snapshot(nameServer: string, wanted: Wanted): Promise<Snap
   })
 }
 
-async function ofTopic({ admin, consumer, client }: Connected, topic: string, wanted: Wanted, found: Record<string, unknown>) {
+async function ofTopic(
+  { admin, consumer, client }: Connected,
+  topic: string,
+  wanted: Wanted,
+  found: Record<string, unknown>,
+) {
   const route = await admin.topicRoute(topic)
-  found[`route of ${topic}`] = route.queueDatas.map(({ readQueueNums, writeQueueNums, perm }) => ({ readQueueNums, writeQueueNums, perm }))
+  found[`route of ${topic}`] = route.queueDatas.map(({ readQueueNums, writeQueueNums, perm }) => ({
+    readQueueNums,
+    writeQueueNums,
+    perm,
+  }))
   for (const queue of await consumer.fetchQueues(topic)) {
     const name = `${topic}/${queue.queueId}`
     const messages = await readQueue(consumer, queue)
@@ -79,8 +88,12 @@ function difference(before: Snapshot, after: Snapshot): string {
     .slice(0, 8)
     .map(key => {
       const [a, b] = [before[key], after[key]]
-      const first = Array.isArray(a) && Array.isArray(b) ? a.findIndex((entry, i) => !isDeepStrictEqual(entry, b[i])) : -1
-      const detail = first >= 0 ? `; first at ${first}: ${JSON.stringify((a as unknown[])[first])} and ${JSON.stringify((b as unknown[])[first])}` : ''
+      const first =
+        Array.isArray(a) && Array.isArray(b) ? a.findIndex((entry, i) => !isDeepStrictEqual(entry, b[i])) : -1
+      const detail =
+        first >= 0
+          ? `; first at ${first}: ${JSON.stringify((a as unknown[])[first])} and ${JSON.stringify((b as unknown[])[first])}`
+          : ''
       return `${key}: was ${show(a)}, is ${show(b)}${detail}`
     })
     .join('\n')
@@ -89,7 +102,9 @@ function difference(before: Snapshot, after: Snapshot): string {
 const UNIT = 20
 
 /** The entries of every consume queue on disk, without what is not used yet: `topic/queue` to a digest of its units in order. */
-export async function consumeQueuesOnDisk(storeDirectory: string): Promise<Map<string, { units: number; digest: string }>> {
+export async function consumeQueuesOnDisk(
+  storeDirectory: string,
+): Promise<Map<string, { units: number; digest: string }>> {
   const root = join(storeDirectory, 'consumequeue')
   const found = new Map<string, { units: number; digest: string }>()
   for (const topic of await readdir(root).catch((): string[] => []))

@@ -9,7 +9,10 @@ export interface Header {
 }
 
 export function frame(header: Header | string, body: Uint8Array = new Uint8Array()): Buffer {
-  const text = typeof header === 'string' ? header : JSON.stringify({ flag: 0, language: 'JAVA', opaque: 1, version: 513, ...header })
+  const text =
+    typeof header === 'string'
+      ? header
+      : JSON.stringify({ flag: 0, language: 'JAVA', opaque: 1, version: 513, ...header })
   const json = Buffer.from(text)
   const head = Buffer.alloc(8)
   head.writeInt32BE(4 + json.length + body.length, 0)
@@ -92,7 +95,20 @@ export class Wire {
 /** SEND_MESSAGE_V2 */
 export const sendTo = (topic: string, queueId = 0, more: Readonly<Record<string, string>> = {}): Header => ({
   code: 310,
-  extFields: { a: 'e2e', b: topic, c: 'TBW102', d: '4', e: String(queueId), f: '0', g: String(Date.now()), h: '0', i: '', j: '0', k: 'false', ...more },
+  extFields: {
+    a: 'e2e',
+    b: topic,
+    c: 'TBW102',
+    d: '4',
+    e: String(queueId),
+    f: '0',
+    g: String(Date.now()),
+    h: '0',
+    i: '',
+    j: '0',
+    k: 'false',
+    ...more,
+  },
 })
 
 /** PULL_MESSAGE that is answered at once. */

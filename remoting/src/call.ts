@@ -15,6 +15,8 @@ export interface CallOwner {
   /** Writes that have been handed to the network. */
   readonly writes: number
   forget(call: Call): void
+  /** It was not answered in time; forgets it, too. */
+  expired(call: Call): void
 }
 
 /** One request that waits for its answer. */
@@ -77,7 +79,7 @@ export class Call extends Waiting {
   }
 
   override expire(): void {
-    this.#owner.forget(this)
+    this.#owner.expired(this)
     this.fail(
       new TransportError(
         'timeout',

@@ -89,6 +89,7 @@ export class RemotingClient {
       holdsBackRequests: false,
       sweep: this.#sweep,
       onRequest: (connection, header, frame) => this.#dispatcher.dispatch(connection, header, frame),
+      onTimeout: connection => this.#giveUpSilent(connection),
       onClose: connection => this.#onClose(connection),
     }
   }
@@ -268,6 +269,18 @@ export class RemotingClient {
       }
   }
 
+  /**
+   * A machine that lost its power, or an address that has moved, says nothing; the system itself goes on sending for a quarter
+   * of an hour. Apache's client closes a connection at the first time-out (clientCloseSocketIfTimeout).
+   */
+  #giveUpSilent(connection: ClientConnection): void {
+    const nowMs = this.#world.clock.monotonicMs()
+    connection.silentSinceMs ??= nowMs
+    if (nowMs - connection.silentSinceMs < MOST_SILENCE_MS) return
+    this.#log.warn({ address: connection.address }, 'connection closed: calls time out and nothing comes from the server')
+    connection.destroy()
+  }
+
   #closeIdle(): void {
     const now = ++this.#sweep.count
     for (const connection of this.#open) {
@@ -299,6 +312,8 @@ const DEFAULT_TIMEOUT_MS = 3000
 const CLIENT_LIMITS = { highWaterBytes: 256 * 1024 * 1024, hardLimitBytes: Number.POSITIVE_INFINITY }
 const SWEEPS_PER_TIMEOUT = 8
 const END_PATIENCE_MS = 1000
+/** How long after a time-out the server may be silent while more calls time out. */
+const MOST_SILENCE_MS = 5000
 
 interface Connecting {
   readonly waits: ConnectWait[]

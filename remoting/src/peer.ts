@@ -59,6 +59,8 @@ export interface PeerGroup<P> {
   /** Looks at a frame before its header is decoded; true when it took care of it. */
   onFrame?(peer: P, frame: Frame): boolean
   onRequest(peer: P, header: CommandHeader, frame: Frame): void
+  /** A call was not answered in time, though what comes is being read. */
+  onTimeout?(peer: P): void
   onClose(peer: P): void
 }
 
@@ -102,6 +104,8 @@ export class Peer implements OutboxTarget {
   language: Language = 'OTHER'
   version = 0
   lastSweep: number
+  /** On the monotonic clock, when the first call timed out since the peer was last heard; undefined when none has. */
+  silentSinceMs: number | undefined = undefined
   readonly outbox: Outbox
   protected readonly group: PeerGroup<this>
   readonly #connection: Connection
@@ -269,6 +273,12 @@ export class Peer implements OutboxTarget {
     this.#calls?.delete(call.opaque)
   }
 
+  /** @internal A call that was not answered in time. */
+  expired(call: Call): void {
+    this.forget(call)
+    if (!this.#stopped) this.group.onTimeout?.(this)
+  }
+
   // ---- answering
 
   /**
@@ -382,6 +392,7 @@ export class Peer implements OutboxTarget {
   #receive(chunk: Buffer): void {
     if (this.#closed || this.#ending) return
     this.lastSweep = this.group.sweep.count
+    this.silentSinceMs = undefined
     this.#frames.push(chunk)
     this.#read()
   }

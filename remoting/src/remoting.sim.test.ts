@@ -67,3 +67,43 @@ test('whatever the network does, every call ends once: with its own answer, or w
     },
     { file: import.meta.filename },
   ))
+
+test('a server that is gone without a word is given up after some time-outs; a slow one that still speaks is not', () =>
+  everySeed(
+    5,
+    async (world, sim) => {
+      const host = sim.host('server')
+      const server = new RemotingServer(host.world, {
+        host: host.address,
+        port: PORT,
+        requests: { echo, wait },
+        handlers: {
+          echo: ({ text }) => ({ text, length: 0 }),
+          wait: ({ ms }) => host.world.clock.sleep(ms).then(() => ({ ms })),
+        },
+        services: {},
+      })
+      await server.start()
+      const client = new RemotingClient(world)
+      const address = `${host.address}:${PORT}`
+      const connection = await client.connect(address)
+      const unanswered = async (count: number) => {
+        for (let i = 0; i < count; i++)
+          await expect(client.invoke(address, wait, { ms: 60_000 }, { timeoutMs: 1000 })).rejects.toMatchObject({
+            kind: 'timeout',
+          })
+      }
+      for (let round = 0; round < 4; round++) {
+        await unanswered(4)
+        await client.invoke(address, echo, { text: 'still there' })
+      }
+      expect(client.connection(address)).toBe(connection)
+      sim.network.partition('host', 'server')
+      await unanswered(8)
+      expect(client.connection(address)).not.toBe(connection)
+      expect(connection.closed).toBe(true)
+      await client.close()
+      await server.close()
+    },
+    { file: import.meta.filename },
+  ))

@@ -48,9 +48,7 @@ export function undelivered(acked: readonly Acked[], delivered: readonly Deliver
   const came = new Set(delivered.map(({ id }) => id))
   return acked
     .filter(({ id }) => !came.has(id))
-    .map(
-      message => `undelivered: ${message.id} at ${placeKey(message)}, acknowledged at ${message.atMs.toFixed(0)} ms`,
-    )
+    .map(message => `undelivered: ${message.id} at ${placeKey(message)}, acknowledged at ${message.atMs.toFixed(0)} ms`)
 }
 
 /** The group may see a message again, but it passes over none: what comes is at most one ahead of what has come. */

@@ -153,13 +153,21 @@ export const faults: readonly Fault[] = [
   }),
   disk('disk refuses to grow', 3, ({ name, host }, random) => {
     const probability = random.pick([0.05, 0.5, 1])
-    const end = host.disk.fail({ on: ['write', 'truncate', 'open'], path: STORE_DIRECTORY, code: 'ENOSPC', probability })
+    const end = host.disk.fail({
+      on: ['write', 'truncate', 'open'],
+      path: STORE_DIRECTORY,
+      code: 'ENOSPC',
+      probability,
+    })
     return { text: `${name}'s disk says ENOSPC to ${probability * 100} % of writes`, end }
   }),
   disk('EIO on write', 2, ({ name, host }, random) => {
     const times = 1 + random.int(3)
     const path = `${STORE_DIRECTORY}/${random.pick(['commitlog', 'consumequeue', 'config', 'index', ''])}`
-    return { text: `${name}'s disk fails ${times} writes below ${path}`, end: host.disk.fail({ on: 'write', path, times }) }
+    return {
+      text: `${name}'s disk fails ${times} writes below ${path}`,
+      end: host.disk.fail({ on: 'write', path, times }),
+    }
   }),
   {
     ...disk('EIO on sync', 2, ({ name, host }, random) => {

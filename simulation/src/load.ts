@@ -1,6 +1,6 @@
 import { Admin, ClientInstance, Producer, PullConsumer, type SendResult } from '@rocketcluster/client'
 import { ResponseError } from '@rocketcluster/protocol'
-import type { SimHost, Simulation, SimRandom } from '@rocketcluster/world/sim'
+import type { SimHost, SimRandom, Simulation } from '@rocketcluster/world/sim'
 import { type Cluster, NAME_SERVER_LIST } from './cluster.ts'
 import type { Acked, History } from './history.ts'
 import { bodyOf, idOf } from './message-body.ts'

@@ -94,9 +94,13 @@ class Run {
     await this.#trouble()
     this.#peace()
     await this.#everythingReturns()
+    this.#cluster.note('everything is back')
     await this.#load.stopProducing()
+    this.#cluster.note('the producers have stopped')
     await this.#within(CATCH_UP_MS, () => this.#load.missing().length === 0)
+    this.#cluster.note('the group has all it will get')
     await this.#load.stop()
+    this.#cluster.note('the clients have stopped')
     await this.#stopBrokers()
     await this.#judge()
     return this.#violations
@@ -153,7 +157,9 @@ class Run {
       }),
       ...nameServers.map(async server => {
         if (!(await this.#within(RETURN_MS, () => this.#knowsAll(client, server))))
-          this.#violations.push(`return: ${server.name} does not know every broker ${RETURN_MS} ms after the last fault`)
+          this.#violations.push(
+            `return: ${server.name} does not know every broker ${RETURN_MS} ms after the last fault`,
+          )
       }),
     ])
     await client.close()

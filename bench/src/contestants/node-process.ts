@@ -4,6 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { own } from '../own-processes.ts'
 import type { Server } from './contestant.ts'
 
+/** What `rocketcluster up` gives its processes. */
+const AS_SHIPPED = { UV_THREADPOOL_SIZE: '8' }
+
 const LOG_TAIL = 2000
 const POLL_MS = 20
 const STOP_TIMEOUT_MS = 60_000
@@ -14,7 +17,11 @@ export async function startNode(
   options: { directory: string; logFile: string; ready: () => Promise<boolean>; readyTimeoutMs: number },
 ): Promise<Server> {
   const log = openSync(options.logFile, 'a')
-  const child = spawn(process.execPath, args, { cwd: options.directory, stdio: ['ignore', log, log] })
+  const child = spawn(process.execPath, args, {
+    cwd: options.directory,
+    env: { ...AS_SHIPPED, ...process.env },
+    stdio: ['ignore', log, log],
+  })
   closeSync(log)
   const exited = own(child)
   let gone = false

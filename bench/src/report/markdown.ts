@@ -15,7 +15,7 @@ export interface Run {
 /** The whole report. */
 export function markdown(run: Run): string {
   const sections = run.stored.map(stored => storedSection(run, stored)).filter(text => text !== '')
-  return `${[header(run), ...sections, flatSection(run), notes(run)].filter(text => text !== '').join('\n\n')}\n`
+  return `${[header(run), targetSection(run), ...sections, flatSection(run), notes(run)].filter(text => text !== '').join('\n\n')}\n`
 }
 
 function header({ environment, rounds, quick }: Run): string {
@@ -30,6 +30,25 @@ function header({ environment, rounds, quick }: Run): string {
     `- ${ours}${commit ? `, commit ${commit}` : ''}`,
     `- ${cores} × ${cpu}, ${memoryGib} GiB, Linux ${kernel}; load average at the start ${load}`,
   ].join('\n')
+}
+
+/** What was promised, in one place. */
+function targetSection(run: Run): string {
+  const verdicts = run.stored.flatMap(stored =>
+    run.measures.flatMap(measure =>
+      measure.metrics.flatMap(metric => {
+        const row = compare(run.results, measure, metric, stored)
+        return row && row.verdict !== '' ? [{ measure, stored, row }] : []
+      }),
+    ),
+  )
+  if (verdicts.length === 0) return ''
+  const missed = verdicts.filter(({ row }) => row.verdict === 'not met')
+  const lines = missed.map(
+    ({ measure, stored, row }) =>
+      `- ${measure.title}, ${stored} GiB stored: ${row.metric.title} ${number(row.ours)} ${row.metric.unit}, ratio ${number(row.ratio)}, target ${row.target}`,
+  )
+  return [`## Targets: ${verdicts.length - missed.length} of ${verdicts.length} met`, '', ...lines].join('\n').trimEnd()
 }
 
 function storedSection(run: Run, stored: number): string {
@@ -48,13 +67,18 @@ function table(rows: readonly Row[]): string {
       `${metric.title}${unit}`,
       number(apache),
       number(ours),
-      `${number(ratio)} (${number(ratioMin)}–${number(ratioMax)})`,
+      spread({ ratio, ratioMin, ratioMax }),
       target,
       verdict === 'not met' ? '**not met**' : verdict,
     ]
     return `| ${cells.join(' | ')} |`
   })
   return ['| | Apache | ours | ratio | target | |', '| --- | ---: | ---: | ---: | --- | --- |', ...lines].join('\n')
+}
+
+function spread({ ratio, ratioMin, ratioMax }: Pick<Row, 'ratio' | 'ratioMin' | 'ratioMax'>): string {
+  if (!Number.isFinite(ratio)) return '–'
+  return ratioMin === ratioMax ? number(ratio) : `${number(ratio)} (${number(ratioMin)}–${number(ratioMax)})`
 }
 
 function flatSection({ results, measures, stored }: Run): string {

@@ -9,6 +9,7 @@ export const checkClientConfig: Handler<'checkClientConfig'> = (_header, { body 
   try {
     filterOf(parseSubscription(subscription.topic, subscription.subString ?? '*', subscription.expressionType ?? 'TAG'))
   } catch (error) {
+    if (error instanceof ResponseError) throw error
     throw new ResponseError('SUBSCRIPTION_PARSE_FAILED', (error as Error).message)
   }
   return {}

@@ -11,7 +11,7 @@ import {
   type RemotingCommand,
 } from '@rocketcluster/protocol'
 import { RemotingServer } from '@rocketcluster/remoting'
-import { Simulation, SimRandom } from '@rocketcluster/world/sim'
+import { SimRandom, Simulation } from '@rocketcluster/world/sim'
 import { type Fixture, PORT, startBroker } from '../testing/broker-fixture.ts'
 import { sendBatchMessage, sendMessage, sendMessageV2 } from './send-message.ts'
 
@@ -61,7 +61,11 @@ function randomSend(random: SimRandom, opaque: number): RemotingCommand & { read
     properties: Buffer.from(printProperties({ UNIQ_KEY: `B${random.int(1e6)}` })),
   }))
   const whole = batch ? encodeBatch(items) : text()
-  const body = random.chance(0.03) ? whole.subarray(0, whole.length >> 1) : random.chance(0.02) ? Buffer.alloc(70_000) : whole
+  const body = random.chance(0.03)
+    ? whole.subarray(0, whole.length >> 1)
+    : random.chance(0.02)
+      ? Buffer.alloc(70_000)
+      : whole
   const header: CommandHeader = {
     code,
     opaque,
@@ -81,9 +85,7 @@ async function play(seed: number, port: number) {
     const { broker, host } = fixture
     await broker.services.topics.put({ ...broker.services.topics.get('TBW102')!, topicName: 'Ro', perm: 4 })
     await serveOrdinary(fixture)
-    const connection = await sim
-      .host('raw')
-      .world.network.connect({ host: host.address, port, timeoutMs: 1000 })
+    const connection = await sim.host('raw').world.network.connect({ host: host.address, port, timeoutMs: 1000 })
     const decoder = new FrameDecoder()
     const answers = new Map<number, RemotingCommand>()
     connection.onData = chunk => {
@@ -107,7 +109,13 @@ async function play(seed: number, port: number) {
     const stored = []
     for (const { topic, queueIds } of broker.services.store.topics())
       for (const queueId of queueIds) {
-        const result = await broker.services.store.getMessage({ topic, queueId, queueOffset: 0, maxCount: 1000, maxBytes: 1e7 })
+        const result = await broker.services.store.getMessage({
+          topic,
+          queueId,
+          queueOffset: 0,
+          maxCount: 1000,
+          maxBytes: 1e7,
+        })
         for (const record of decodeRecords(Buffer.concat(result.records))) stored.push(record)
         result.release()
       }

@@ -30,5 +30,5 @@ test('a filter passes the hashes of its tags, and with * there is none', () => {
     false,
   ])
   expect(filterOf(parseSubscription('T', '*', 'TAG'))).toBeUndefined()
-  expect(() => filterOf(parseSubscription('T', 'a > 1', 'SQL92'))).toThrow(/SQL92 is not supported/)
+  expect(() => filterOf(parseSubscription('T', 'a > 1', 'SQL92'))).toThrow(/does not support .* SQL92/)
 })

@@ -87,9 +87,10 @@ export function parseSubscription(topic: string, subString: string, expressionTy
 /** undefined when every message matches. */
 export function filterOf(subscription: SubscriptionData): MessageFilter | undefined {
   if (subscription.expressionType !== undefined && subscription.expressionType !== 'TAG')
+    // The code and the words of a broker with enablePropertyFilter=false (PullMessageProcessor.java).
     throw new ResponseError(
-      'SUBSCRIPTION_PARSE_FAILED',
-      `expression type ${subscription.expressionType} is not supported by this broker version, only TAG is`,
+      'SYSTEM_ERROR',
+      `The broker does not support consumer to filter message by ${subscription.expressionType}, only by TAG`,
     )
   if (subscription.subString === '*' || subscription.subString === '' || subscription.classFilterMode) return undefined
   // The queue holds only the tag's hash: consumers compare the tags themselves once more (ConsumeQueue.java).

@@ -106,6 +106,9 @@ export class CommitLog {
   #timeout: Timer | undefined
   #idle: Shared<void> | undefined
 
+  /** Start of the file that could not be made ahead of need. */
+  #unprepared = -1
+
   readonly #topicBytes = new Map<string, Uint8Array>()
   #lastTopic = ''
   #lastTopicBytes: Uint8Array = NOTHING
@@ -411,11 +414,13 @@ export class CommitLog {
     file.dirty = true
     await files.use(file, handle => handle.write(slices, position))
     file.dirty = true
-    if (position > files.fileSizeBytes / 2 && files.maxOffset === fileStart + files.fileSizeBytes)
+    const next = fileStart + files.fileSizeBytes
+    if (position > files.fileSizeBytes / 2 && files.maxOffset === next && this.#unprepared !== next)
       // Ahead of need, so that no producer waits for it. When it fails, it is tried again when it is needed.
-      files
-        .create(files.maxOffset)
-        .catch(error => this.#world.log.warn({ error }, 'cannot prepare the next commitlog file'))
+      files.create(next).catch(error => {
+        this.#unprepared = next
+        this.#world.log.warn({ error }, 'cannot prepare the next commitlog file')
+      })
   }
 
   #writeReturned(group: CommitGroup): void {
@@ -502,8 +507,8 @@ export class CommitLog {
 
   #writeFailed(group: CommitGroup, error: unknown): void {
     const code = (error as { code?: unknown }).code
-    // A full disk gets space again; what else a write can say will be said again.
-    const recoverable = code === 'ENOSPC' || code === 'EDQUOT'
+    // A full disk gets space again, and connections give their handles back; what else a write can say will be said again.
+    const recoverable = code === 'ENOSPC' || code === 'EDQUOT' || code === 'EMFILE'
     this.#writing = undefined
     this.#fail(`writing the commit log failed: ${(error as Error).message}`, error, recoverable)
     this.#cut([group, this.#pending])

@@ -466,6 +466,26 @@ describe('retention', () => {
     expect(queues.dirtyBytes).toBe(0)
     await queues.deleteTopic('unknown')
   })
+
+  test('a topic that comes back before its files are removed keeps what it is given', async () => {
+    const disk = new TestDisk()
+    const queues = await open(disk)
+    queues.put('a', 0, 0, 0, 10, 0)
+    queues.put('b', 0, 0, 10, 10, 0)
+    await queues.flush()
+    const first = queues.deleteTopic('a')
+    const flushed = queues.flush()
+    const second = queues.deleteTopic('b')
+    queues.put('b', 0, 0, 20, 10, 7)
+    await Promise.all([first, flushed, second])
+    queues.put('b', 0, 1, 30, 10, 7)
+    await queues.close()
+    const again = await open(disk, { lastExitOk: true })
+    expect(await units(again, 'b', 0)).toEqual([
+      [20, 10, 7],
+      [30, 10, 7],
+    ])
+  })
 })
 
 test('agrees with a plain list under any order of operations', async () => {

@@ -31,6 +31,11 @@ const NO_UNITS: Units = { count: 0, buffer: Buffer.alloc(0), start: 0 }
 const FILE_NAME = /^\d{20}$/
 const QUEUE_ID = /^(0|[1-9]\d{0,9})$/
 
+interface Removal {
+  readonly topic: string
+  done: Promise<void> | undefined
+}
+
 let blankChunk: Buffer | undefined
 
 /**
@@ -51,6 +56,8 @@ export class ConsumeQueues {
   #listed: ConsumeQueue[] = []
   /** Directories whose new entries are not synced yet. */
   readonly #directories = new Set<string>()
+  /** Topics that were deleted, while their files are still there. */
+  readonly #removals = new Set<Removal>()
   #maxPhysicalOffset = -1
   #dirtyBytes = 0
   #needsFlush = false
@@ -230,14 +237,24 @@ export class ConsumeQueues {
       queue.deleted = true
       this.#dirtyBytes -= this.#dirtyInMemory(queue)
     }
-    return this.#inTurn(async () => {
-      const directory = `${this.#directory}/${topic}`
-      await this.#files.forget(`${directory}/`)
-      for (const waiting of this.#directories)
-        if (`${waiting}/`.startsWith(`${directory}/`)) this.#directories.delete(waiting)
-      await this.#world.disk.removeTree(directory)
-      await this.#world.disk.syncDirectory(this.#directory)
-    })
+    const removal: Removal = { topic, done: undefined }
+    this.#removals.add(removal)
+    return this.#inTurn(() => this.#remove(removal))
+  }
+
+  #remove(removal: Removal): Promise<void> {
+    this.#removals.delete(removal)
+    removal.done ??= this.#removeFiles(removal.topic)
+    return removal.done
+  }
+
+  async #removeFiles(topic: string): Promise<void> {
+    const directory = `${this.#directory}/${topic}`
+    await this.#files.forget(`${directory}/`)
+    for (const waiting of this.#directories)
+      if (`${waiting}/`.startsWith(`${directory}/`)) this.#directories.delete(waiting)
+    await this.#world.disk.removeTree(directory)
+    await this.#world.disk.syncDirectory(this.#directory)
   }
 
   /** Flushes and closes the files. Rejects when the flush fails; the files are closed all the same. */
@@ -444,6 +461,8 @@ export class ConsumeQueues {
   // ---- flushing
 
   async #flush(): Promise<void> {
+    // A topic may be back already: its old files go before its new ones are made. Whoever deleted it hears of a failure.
+    for (const removal of this.#removals) await this.#remove(removal).catch(() => {})
     const listed = this.#listed
     this.#listed = []
     this.#needsFlush = false

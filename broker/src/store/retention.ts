@@ -134,7 +134,8 @@ export class Retention {
   async #candidates(): Promise<FileAge[]> {
     const activeFrom = this.#owner.activeFrom()
     const ages: FileAge[] = []
-    for (const file of this.#files.files.slice(0, this.#config.deleteFileBatchMax)) {
+    // Never the last one, even when the log ends right behind it: its name tells the next start where offsets go on.
+    for (const file of this.#files.files.slice(0, -1).slice(0, this.#config.deleteFileBatchMax)) {
       if (file.start >= activeFrom) break
       const stat = await this.#world.disk.stat(file.path)
       ages.push({ start: file.start, modifiedMs: stat?.modifiedMs ?? 0 })

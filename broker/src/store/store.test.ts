@@ -1,7 +1,9 @@
 import { describe, expect, test } from '@jest/globals'
 import { recordBody, recordQueueOffset, recordStarts, recordTopic } from '@rocketcluster/protocol/internal'
 import { type SimHost, type Simulation, simulation } from '@rocketcluster/world/sim'
+import { Checkpoint } from './checkpoint.ts'
 import { type StoreConfig, storeConfig } from './config.ts'
+import { ConsumeQueues } from './consume-queues.ts'
 import { Store } from './store.ts'
 import type { Arrival, GetMessageResult, MessageToStore } from './types.ts'
 
@@ -369,6 +371,42 @@ describe('other ways to find a message', () => {
       expect(await store.put(message())).toMatchObject({ queueOffset: 0 })
     }))
 
+  test('deleteTopic: what is still on its way into the log does not take the places of what comes later', () =>
+    withStore({}, async (store, host) => {
+      await fill(store, 3)
+      const arrivals: Arrival[] = []
+      store.onArrival = found => arrivals.push(...found)
+      const late = store.append(message({ body: Buffer.from('late') }))
+      const deleted = store.deleteTopic('T')
+      const first = store.append(message({ body: Buffer.from('first') }))
+      expect([late.queueOffset, first.queueOffset]).toEqual([3, 0])
+      await store.committed(first.physicalOffset + first.sizeBytes, true)
+      await deleted
+      await store.put(message({ body: Buffer.from('second') }))
+      expect((await get(store, 0)).bodies).toEqual(['first', 'second'])
+      expect(arrivals.map(({ maxOffset }) => maxOffset)).toEqual([1, 2])
+      await store.close()
+      expect((await get(await Store.open(host.world, store.config), 0)).bodies).toEqual(['first', 'second'])
+    }))
+
+  test('deleteTopic amid a write that fails: what is stored afterwards can be read', async () => {
+    const sim = simulation(11)
+    await sim.run(async () => {
+      const host = sim.host('host')
+      const config = storeConfig({ storePathRootDir: ROOT, ...SMALL, cleanResourceInterval: 100 })
+      const store = await Store.open(host.world, config)
+      await fill(store, 3)
+      host.disk.fail({ on: 'write', path: '/store/commitlog/', code: 'ENOSPC', times: 1 })
+      const late = store.append(message({ body: Buffer.alloc(2000, 'x') }))
+      const deleted = store.deleteTopic('T')
+      await expect(store.committed(late.physicalOffset + late.sizeBytes, true)).rejects.toThrow(/ENOSPC/)
+      await deleted
+      await sim.sleep(3000)
+      expect(await store.put(message())).toMatchObject({ queueOffset: 0 })
+      expect((await get(store, 0)).bodies).toEqual(['hello'])
+    })
+  })
+
   test('entries of SCHEDULE_TOPIC_XXXX carry the time of delivery, also after a rebuild', () =>
     withStore({}, async (store, host) => {
       const delayed = message({ topic: 'SCHEDULE_TOPIC_XXXX', queueId: 2, properties: Buffer.from('DELAY\x013\x02') })
@@ -383,6 +421,23 @@ describe('other ways to find a message', () => {
       expect([...seen]).toEqual([storeTimestamp + 10_000])
     }))
 })
+
+test('a flush that is asked for amid a group does not vouch for half of it', () =>
+  withStore({ flushDiskType: 'SYNC_FLUSH', flushIntervalConsumeQueue: 3_600_000 }, async (store, host, sim) => {
+    const put = ConsumeQueues.prototype.put
+    ConsumeQueues.prototype.put = function (...entry) {
+      put.apply(this, entry)
+      if (entry[2] === 1) this.onNeedsFlush()
+    }
+    try {
+      await Promise.all(Array.from({ length: 5 }, () => store.put(message())))
+    } finally {
+      ConsumeQueues.prototype.put = put
+    }
+    await sim.sleep(500)
+    const checkpoint = await Checkpoint.open(host.world.disk, ROOT)
+    expect(checkpoint.vouched).toMatchObject({ vouchedOffset: store.maxPhysicalOffset, entryCount: 5 })
+  }))
 
 describe('a full disk', () => {
   test('stops the writers above diskSpaceWarningLevelRatio, and lets them go on below', async () => {
@@ -440,6 +495,48 @@ describe('a full disk', () => {
     })
   })
 })
+
+test('too many open files while a log file is made: refuses, and goes on by itself', async () => {
+  const sim = simulation(12)
+  await sim.run(async () => {
+    const host = sim.host('host')
+    const config = storeConfig({ storePathRootDir: ROOT, ...SMALL, cleanResourceInterval: 100 })
+    const store = await Store.open(host.world, config)
+    await store.put(message())
+    const mend = host.disk.fail({ on: 'open', path: '/store/commitlog/', code: 'EMFILE' })
+    let stored = 1
+    const fillUp = async () => {
+      for (; stored < 20; stored++) await store.put(message({ body: Buffer.alloc(1000, 'x') }))
+    }
+    await expect(fillUp()).rejects.toThrow(/EMFILE/)
+    mend()
+    await sim.sleep(3000)
+    expect(store.writable).toEqual({ ok: true })
+    expect(await store.put(message())).toMatchObject({ queueOffset: stored })
+  })
+})
+
+test('the last log file is kept also when the log ends before the next one, lest offsets begin anew', () =>
+  withStore({ fileReservedTime: 0, deleteFileBatchMax: 100 }, async (store, host) => {
+    const places: number[] = []
+    for (let i = 0; i < 100; i++) places.push((await store.put(message())).physicalOffset)
+    await store.close()
+    // The process died when it had filled up a file and not yet begun the next one.
+    const last = (await host.world.disk.list('/store/commitlog'))
+      .filter(file => Number(file.name) <= places[99]!)
+      .at(-1)!
+    const end = Number(last.name)
+    const max = places.filter(place => place < end).length
+    for (const { name } of await host.world.disk.list('/store/commitlog'))
+      if (Number(name) >= end) await host.world.disk.remove(`/store/commitlog/${name}`)
+    await host.world.disk.remove('/store/checkpoint')
+    const again = await Store.open(host.world, store.config)
+    expect(again.maxPhysicalOffset).toBe(end)
+    await again.deleteExpiredFiles()
+    await again.close()
+    const third = await Store.open(host.world, store.config)
+    expect([third.maxPhysicalOffset, third.maxOffset('T', 0)]).toEqual([end, max])
+  }))
 
 describe('close', () => {
   test('writes what is under way and refuses what comes later', () =>

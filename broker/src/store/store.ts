@@ -74,6 +74,8 @@ export class Store {
   #flushedTo = 0
   #resuming: Promise<void> | undefined
   #closing: Promise<void> | undefined
+  /** Deleted topics of which messages are still on their way into the log: up to which physical offset. */
+  readonly #deleted = new Map<string, number>()
 
   /**
    * Takes the directory's lock, recovers what is there, and is ready to serve.
@@ -125,7 +127,11 @@ export class Store {
       assign: (topic, queueId) => queues.assign(topic, queueId),
       unassign: (topic, queueId, queueOffset) => queues.resetNextOffset(topic, queueId, queueOffset),
       dispatch: puts => this.#dispatch(puts),
-      failed: reason => this.#setObstacle('log', reason),
+      failed: reason => {
+        // What was on its way is lost, and its physical offsets are given again.
+        for (const [topic, end] of this.#deleted) this.#deleted.set(topic, Math.min(end, this.#log.written))
+        this.#setObstacle('log', reason)
+      },
     }
     this.#log = new CommitLog(world, config, files, owner, this.stats)
     this.#log.start(recovered.end, recovered.lastRecord, recovered.lastTimestamp)
@@ -154,7 +160,8 @@ export class Store {
       diskFull: reason => this.#setObstacle('disk', reason),
       spaceIsBack: () => this.#spaceIsBack(),
     })
-    const flushSoon = () => void this.flush().catch(() => {})
+    // Not at once: a group is being made readable, and half of it must not be vouched for.
+    const flushSoon = () => void world.clock.setImmediate(() => this.flush().catch(() => {}))
     queues.onNeedsFlush = flushSoon
     if (this.#index !== undefined) this.#index.onNeedsFlush = flushSoon
     this.#startTimers()
@@ -240,17 +247,27 @@ export class Store {
     let arrivals: readonly Put[] = puts
     for (let i = 0; i < puts.length; i++) {
       const put = puts[i]!
-      if (isQueued(put.sysFlag))
+      if (this.#hasPlace(put))
         queues.put(put.topic, put.queueId, put.queueOffset, put.physicalOffset, put.sizeBytes, put.tagsCode)
-      else if (arrivals === puts) arrivals = puts.filter(one => isQueued(one.sysFlag))
+      else if (arrivals === puts) arrivals = puts.filter(one => this.#hasPlace(one))
       if (index !== undefined && (put.sysFlag & TRANSACTION_MASK) !== sysFlag.TRANSACTION_ROLLBACK_TYPE)
         index.put(put.topic, put.uniqKey, put.keys, put.physicalOffset, put.storeTimestamp)
+    }
+    if (this.#deleted.size > 0) {
+      const { physicalOffset } = puts[puts.length - 1]!
+      for (const [topic, end] of this.#deleted) if (physicalOffset >= end) this.#deleted.delete(topic)
     }
     try {
       if (arrivals.length > 0) this.onArrival(arrivals)
     } catch (error) {
       this.#world.log.error({ error }, 'who was told of new messages failed')
     }
+  }
+
+  /** Not for transactions under way, nor for what was appended to a topic before it was deleted: the queue begins anew. */
+  #hasPlace(put: Put): boolean {
+    if (!isQueued(put.sysFlag)) return false
+    return this.#deleted.size === 0 || put.physicalOffset >= (this.#deleted.get(put.topic) ?? 0)
   }
 
   // ---- reading
@@ -351,7 +368,10 @@ export class Store {
 
   /** Removes the topic's queues; its messages stay in the log until they expire, unreachable but by physical offset. */
   async deleteTopic(topic: string): Promise<void> {
+    if (this.#log.appended > this.#log.readable) this.#deleted.set(topic, this.#log.appended)
     await this.#queues.deleteTopic(topic)
+    // One that is under way may have counted the entries that are gone.
+    await this.#flushing?.catch(() => {})
     await this.flush()
   }
 

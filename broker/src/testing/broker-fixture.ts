@@ -2,8 +2,8 @@ import { type BrokerOverrides, brokerConfig } from '@rocketcluster/config'
 import {
   type BodyOf,
   brokerRequests,
-  printProperties,
   type HeaderOf,
+  printProperties,
   type ReplyOf,
   type Requests,
 } from '@rocketcluster/protocol'
@@ -26,7 +26,10 @@ export interface Fixture {
     options?: { body?: BodyOf<D>; timeoutMs?: number; client?: RemotingClient; port?: number },
   ): Promise<ReplyOf<D>>
   /** Sends one message and resolves with the broker's answer. */
-  send(topic: string, more?: Partial<HeaderOf<typeof brokerRequests.sendMessageV2>> & { body?: string; properties?: string }): Promise<ReplyOf<typeof brokerRequests.sendMessageV2>>
+  send(
+    topic: string,
+    more?: Partial<HeaderOf<typeof brokerRequests.sendMessageV2>> & { body?: string; properties?: string },
+  ): Promise<ReplyOf<typeof brokerRequests.sendMessageV2>>
   /** Another client machine, with a connection of its own. */
   anotherClient(name: string): RemotingClient
   /** Kills the broker (or cuts its power) and starts it again; the fixture's `broker` is the new one. */
@@ -65,8 +68,11 @@ async function start(
   world: SimHost['world'],
 ): Promise<Fixture> {
   const broker = await Broker.start(world, { config: settings(host, overrides), physicalMemoryBytes: 256 * MIB })
-  const ask: Fixture['ask'] = (request, header, { body, timeoutMs = 10_000, client: other = client, port = PORT } = {}) =>
-    other.invoke(`${host.address}:${port}`, request, header, { body, timeoutMs } as never)
+  const ask: Fixture['ask'] = (
+    request,
+    header,
+    { body, timeoutMs = 10_000, client: other = client, port = PORT } = {},
+  ) => other.invoke(`${host.address}:${port}`, request, header, { body, timeoutMs } as never)
   return {
     sim,
     host,

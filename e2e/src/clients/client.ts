@@ -75,7 +75,9 @@ export class Running {
   }
 
   #lines(word: string): string[][] {
-    return this.child.lines.filter(line => line.startsWith(`${word} `)).map(line => line.slice(word.length + 1).split(' '))
+    return this.child.lines
+      .filter(line => line.startsWith(`${word} `))
+      .map(line => line.slice(word.length + 1).split(' '))
   }
 
   /** Resolves at its end; rejects when it failed. */
@@ -92,7 +94,12 @@ export class Running {
     const enough = () => this.child.lines.filter(line => prefix.test(line)).length >= count
     if (enough()) return
     await new Promise<void>((resolve, reject) => {
-      const fail = (why: string) => reject(new Error(`${this.#name} ${this.#what} ${why} before ${count} × ${word}; it printed ${this.child.lines.slice(-5).join('\n')}`))
+      const fail = (why: string) =>
+        reject(
+          new Error(
+            `${this.#name} ${this.#what} ${why} before ${count} × ${word}; it printed ${this.child.lines.slice(-5).join('\n')}`,
+          ),
+        )
       const timer = setTimeout(() => fail(`took more than ${timeoutMs} ms`), timeoutMs)
       this.child.onLine(() => {
         if (!enough()) return

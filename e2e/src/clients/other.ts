@@ -104,13 +104,27 @@ export const python: Client = {
       throw new MissingError('python3 -m pip cannot be run: the Python client needs Python 3 with pip on the PATH')
     const directory = await cached('python-client', [PYTHON_CLIENT], async building => {
       const lib = join(building, 'lib')
-      const install = ['-m', 'pip', 'install', '-q', '--no-deps', '--disable-pip-version-check', '--target', lib, PYTHON_CLIENT]
+      const install = [
+        '-m',
+        'pip',
+        'install',
+        '-q',
+        '--no-deps',
+        '--disable-pip-version-check',
+        '--target',
+        lib,
+        PYTHON_CLIENT,
+      ]
       await execute('python3', install, { timeout: 180_000 })
       await execute('python3', ['-c', 'import rocketmq.client'], { env: { ...process.env, PYTHONPATH: lib } })
     })
     // The interpreter itself: a shim on the PATH may look for it below the home directory, which is another one here.
     const { stdout } = await execute('python3', ['-c', 'import sys; print(sys.executable)'])
-    return { command: stdout.trim(), args: ['-u', source('python/rocket_client.py')], env: { PYTHONPATH: join(directory, 'lib') } }
+    return {
+      command: stdout.trim(),
+      args: ['-u', source('python/rocket_client.py')],
+      env: { PYTHONPATH: join(directory, 'lib') },
+    }
   }),
   lacks: {
     batch: 'this C++ client does not mark a batch as one, so that any broker stores it as a single message',

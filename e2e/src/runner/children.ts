@@ -92,7 +92,11 @@ export const logsSoFar = (): readonly string[] => logs
 export function startChild({ name, command, args, env, cwd }: StartChild): Child {
   const logFile = join(logDirectory, `${String(++serial).padStart(4, '0')}-${name}.log`)
   const log = openSync(logFile, 'a')
-  const options: SpawnOptions = { stdio: ['pipe', 'pipe', log], env: { ...process.env, ...env }, cwd: cwd ?? logDirectory }
+  const options: SpawnOptions = {
+    stdio: ['pipe', 'pipe', log],
+    env: { ...process.env, ...env },
+    cwd: cwd ?? logDirectory,
+  }
   const child = spawn(command, args as string[], options)
   closeSync(log)
   logs.push(logFile)

@@ -25,7 +25,8 @@ function assertNumbers(messages: readonly { n: number }[], expected: readonly nu
   const actual = numbers(messages)
   const missing = expected.filter(n => !actual.includes(n))
   const extra = actual.filter(n => !expected.includes(n))
-  const some = (list: readonly number[]) => `${list.slice(0, 10).join(' ')}${list.length > 10 ? ` … (${list.length})` : ''}`
+  const some = (list: readonly number[]) =>
+    `${list.slice(0, 10).join(' ')}${list.length > 10 ? ` … (${list.length})` : ''}`
   assert.ok(missing.length === 0, `${what}: messages ${some(missing)} are missing`)
   assert.ok(extra.length === 0, `${what}: messages ${some(extra)} are too many`)
 }
@@ -36,7 +37,10 @@ function assertOrder(messages: readonly { n: number; queueId: number; queueOffse
   for (const message of messages) {
     const before = last.get(message.queueId)
     if (before) {
-      assert.ok(message.queueOffset > before.queueOffset, `${what}: queue ${message.queueId} went from offset ${before.queueOffset} to ${message.queueOffset}`)
+      assert.ok(
+        message.queueOffset > before.queueOffset,
+        `${what}: queue ${message.queueId} went from offset ${before.queueOffset} to ${message.queueOffset}`,
+      )
       assert.ok(message.n >= before.n, `${what}: queue ${message.queueId} has message ${message.n} behind ${before.n}`)
     }
     last.set(message.queueId, message)
@@ -99,10 +103,14 @@ export default suite('clients', ({ test, once }) => {
     }
   }
   for (const client of CLIENTS) {
-    test(`${client.name} survives restarts of our broker`, async () => {
-      await client.prepare()
-      await survivesRestarts(await ours(), client)
-    }, { timeoutMs: 150_000 })
+    test(
+      `${client.name} survives restarts of our broker`,
+      async () => {
+        await client.prepare()
+        await survivesRestarts(await ours(), client)
+      },
+      { timeoutMs: 150_000 },
+    )
   }
   test('java 5.5.0 survives restarts of Apache’s broker', async () => survivesRestarts(await apache(), java), {
     timeoutMs: 200_000,
@@ -129,7 +137,11 @@ async function sendsAndReceives(system: System, client: Client, note: (text: str
     }
     const producer = await runToEnd(client, 'send', { ...where, mode, start: count, count: 20 })
     assert.deepEqual(producer.failures, [], `${mode} sends`)
-    assertNumbers(producer.sent, range(20).map(n => n + count), `${mode} acknowledgements`)
+    assertNumbers(
+      producer.sent,
+      range(20).map(n => n + count),
+      `${mode} acknowledgements`,
+    )
     count += 20
   }
   const stored = await readTopic(system.nameServer, topic)
@@ -149,8 +161,18 @@ async function sendsAndReceives(system: System, client: Client, note: (text: str
     ),
   )
   await Promise.all(receivers)
-  const tagged = await runToEnd(client, 'push', { ...where, expect: count / 2, seconds: 40, group: `${topic}-tag`, tags: 'even' })
-  assertNumbers(tagged.received, range(count).filter(n => n % 2 === 0), 'consumed with tag even')
+  const tagged = await runToEnd(client, 'push', {
+    ...where,
+    expect: count / 2,
+    seconds: 40,
+    group: `${topic}-tag`,
+    tags: 'even',
+  })
+  assertNumbers(
+    tagged.received,
+    range(count).filter(n => n % 2 === 0),
+    'consumed with tag even',
+  )
 }
 
 /** The broker is stopped, started, killed and started while one program sends and another consumes. */
@@ -164,7 +186,13 @@ async function survivesRestarts({ nameServer, broker }: System, client: Client):
   assert.equal(first.sent.length, 4)
   const consumer = await run(client, 'push', { ...where, expect: count, seconds: 120, group: `${topic}-group` })
   await consumer.until('received', 4, 40_000)
-  const producer = await run(client, 'send', { ...where, start: 4, count: count - 4, 'pause-ms': 10, 'timeout-ms': 2000 })
+  const producer = await run(client, 'send', {
+    ...where,
+    start: 4,
+    count: count - 4,
+    'pause-ms': 10,
+    'timeout-ms': 2000,
+  })
   await producer.until('sent', 60)
   await broker.stop()
   await sleep(300)

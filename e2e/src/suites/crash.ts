@@ -17,9 +17,13 @@ const JAVA = 'crash-java'
 
 export default suite('crash', ({ test }) => {
   for (const flushDiskType of FLUSH) {
-    test(`kill -9 under load with ${flushDiskType} loses nothing (--set crash-rounds=N)`, context => crashes(context, flushDiskType), {
-      timeoutMs: 3_600_000,
-    })
+    test(
+      `kill -9 under load with ${flushDiskType} loses nothing (--set crash-rounds=N)`,
+      context => crashes(context, flushDiskType),
+      {
+        timeoutMs: 3_600_000,
+      },
+    )
   }
 })
 
@@ -72,13 +76,21 @@ async function crashes(context: TestContext, flushDiskType: string): Promise<voi
     try {
       await assertAll(nameServer.address, acknowledged, known)
     } catch (error) {
-      throw new Error(`round ${round}, killed ${delayMs} ms into the load: ${(error as Error).message}`, { cause: error })
+      throw new Error(`round ${round}, killed ${delayMs} ms into the load: ${(error as Error).message}`, {
+        cause: error,
+      })
     }
   }
   await javaProducer.child.kill()
-  const javaStored = new Map((await readTopic(nameServer.address, JAVA)).map(({ n, queueId, queueOffset }) => [`${queueId}/${queueOffset}`, n]))
+  const javaStored = new Map(
+    (await readTopic(nameServer.address, JAVA)).map(({ n, queueId, queueOffset }) => [`${queueId}/${queueOffset}`, n]),
+  )
   for (const { n, queueId, queueOffset } of javaProducer.sent)
-    assert.equal(javaStored.get(`${queueId}/${queueOffset}`), n, `Java's message ${n}, acknowledged at queue/offset ${queueId}/${queueOffset}`)
+    assert.equal(
+      javaStored.get(`${queueId}/${queueOffset}`),
+      n,
+      `Java's message ${n}, acknowledged at queue/offset ${queueId}/${queueOffset}`,
+    )
   context.note(
     `${rounds} rounds, ${acknowledged.length} + ${javaProducer.sent.length} acknowledged messages present, start after kill -9 ${Math.round(Math.min(...startMs))} to ${Math.round(Math.max(...startMs))} ms`,
   )
@@ -87,7 +99,8 @@ async function crashes(context: TestContext, flushDiskType: string): Promise<voi
   const some = acknowledged.filter((_, i) => i % Math.ceil(acknowledged.length / 40) === 0)
   const wanted = { topics: [LOAD, JAVA], groups: [], keys: some.map(({ n }) => keyOf(n)), timestamps: [] }
   const before = await snapshot(nameServer.address, wanted)
-  for (const { n } of some) assert.equal((before[`key ${keyOf(n)} in ${LOAD}`] as unknown[]).length, 1, `key ${keyOf(n)}`)
+  for (const { n } of some)
+    assert.equal((before[`key ${keyOf(n)} in ${LOAD}`] as unknown[]).length, 1, `key ${keyOf(n)}`)
   for (const how of ['stop', 'kill'] as const) {
     // A clean stop writes out all of the consume queues. After a kill the disk may be behind, and only answers are compared.
     await broker[how]()
@@ -105,16 +118,26 @@ async function crashes(context: TestContext, flushDiskType: string): Promise<voi
 
 /** Reads everything; what was checked in earlier rounds is checked again, since a later crash could take it back. */
 async function assertAll(nameServer: string, acknowledged: readonly Acknowledged[], known: number): Promise<void> {
-  const stored = new Map((await readTopic(nameServer, LOAD)).map(message => [`${message.queueId}/${message.queueOffset}`, message]))
+  const stored = new Map(
+    (await readTopic(nameServer, LOAD)).map(message => [`${message.queueId}/${message.queueOffset}`, message]),
+  )
   const given = new Map<string, number>()
   for (const [i, { n, queueId, queueOffset }] of acknowledged.entries()) {
     const position = `${queueId}/${queueOffset}`
     const when = i < known ? 'an earlier round' : 'this round'
-    assert.equal(given.get(position), undefined, `queue/offset ${position} was acknowledged for ${given.get(position)} and for ${n}`)
+    assert.equal(
+      given.get(position),
+      undefined,
+      `queue/offset ${position} was acknowledged for ${given.get(position)} and for ${n}`,
+    )
     given.set(position, n)
     const message = stored.get(position)
     assert.ok(message, `message ${n}, acknowledged in ${when} at queue/offset ${position}, is gone`)
-    assert.equal(message.n, n, `queue/offset ${position}, acknowledged in ${when} for message ${n}, holds message ${message.n}`)
+    assert.equal(
+      message.n,
+      n,
+      `queue/offset ${position}, acknowledged in ${when} for message ${n}, holds message ${message.n}`,
+    )
     assert.ok(message.message.body.equals(bodyOf(n)), `the body of message ${n} has changed`)
     assert.equal(message.message.tags, tagOf(n))
   }

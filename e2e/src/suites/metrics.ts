@@ -1,8 +1,8 @@
 /** /metrics under the names that dashboards made for Apache's brokers ask for. */
 import { strict as assert } from 'node:assert'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startApacheBroker, startApacheNameServer } from '../apache-server.ts'
 import { freePort } from '../apache/index.ts'
+import { startApacheBroker, startApacheNameServer } from '../apache-server.ts'
 import { run, runToEnd } from '../clients/client.ts'
 import { java } from '../clients/java.ts'
 import { type OwnServer, startOwnBroker, startOwnNameServer } from '../rocketcluster.ts'
@@ -18,7 +18,20 @@ interface Metrics {
 }
 
 /** Labels whose values are words of the protocol, so that a dashboard may ask for them by name. */
-const VOCABULARY = new Set(['message_type', 'language', 'version', 'consume_mode', 'protocol_type', 'is_system', 'is_retry', 'node_type', 'storage_type', 'storage_medium', 'le', 'otel_scope_name'])
+const VOCABULARY = new Set([
+  'message_type',
+  'language',
+  'version',
+  'consume_mode',
+  'protocol_type',
+  'is_system',
+  'is_retry',
+  'node_type',
+  'storage_type',
+  'storage_medium',
+  'le',
+  'otel_scope_name',
+])
 
 function parse(text: string): Metrics {
   const types = new Map<string, string>()
@@ -43,7 +56,8 @@ function parse(text: string): Metrics {
 }
 
 /** Metrics of what this version does not have yet: delayed messages, pop, and what a broker knows only with them. */
-const NOT_YET = /^rocketmq_(pop_|timer_|timing_|delay_|half_|commit_|rollback_|finish_|send_to_dlq|consumer_inflight|consumer_ready|consumer_queueing|topic_create|consumer_group_create)|^target_info$/
+const NOT_YET =
+  /^rocketmq_(pop_|timer_|timing_|delay_|half_|commit_|rollback_|finish_|send_to_dlq|consumer_inflight|consumer_ready|consumer_queueing|topic_create|consumer_group_create)|^target_info$/
 
 export default suite('metrics', ({ test }) => {
   test('names, types and labels of the broker are Apache’s', compare, { timeoutMs: 150_000 })
@@ -51,7 +65,12 @@ export default suite('metrics', ({ test }) => {
     const nameServer = await startOwnNameServer(context)
     const broker = await startOwnBroker(context, { nameServers: [nameServer.address] })
     const { types } = parse(await (await fetch(`${nameServer.http}/metrics`)).text())
-    for (const name of ['rocketmq_topic_number', 'rocketmq_namesrv_brokers', 'rocketmq_namesrv_connections', 'process_resident_memory_bytes'])
+    for (const name of [
+      'rocketmq_topic_number',
+      'rocketmq_namesrv_brokers',
+      'rocketmq_namesrv_connections',
+      'process_resident_memory_bytes',
+    ])
       assert.ok(types.has(name), `the name server has no ${name}`)
     for (const { http } of [nameServer, broker]) {
       assert.equal((await fetch(`${http}/livez`)).status, 200)
@@ -78,7 +97,12 @@ async function traffic(scope: Scope, nameServer: string, scrape: () => Promise<s
   for (let i = 0; ; i++) {
     const text = await scrape()
     const found = parse(text)
-    if (['rocketmq_producer_connections', 'rocketmq_consumer_connections', 'rocketmq_consumer_lag_messages'].every(name => found.labels.has(name))) return found
+    if (
+      ['rocketmq_producer_connections', 'rocketmq_consumer_connections', 'rocketmq_consumer_lag_messages'].every(name =>
+        found.labels.has(name),
+      )
+    )
+      return found
     if (i > 60) throw new Error(`no connections or lag in the metrics after 30 s:\n${text.slice(0, 3000)}`)
     await sleep(500)
   }
@@ -94,22 +118,31 @@ async function compare(context: TestContext): Promise<void> {
   const theirServer = await startApacheNameServer(context)
   await startApacheBroker(context, {
     nameServers: [theirServer.address],
-    conf: { metricsExporterType: 'PROM', metricsPromExporterPort: theirsPort, metricsPromExporterHost: '127.0.0.1', metricsLabel },
+    conf: {
+      metricsExporterType: 'PROM',
+      metricsPromExporterPort: theirsPort,
+      metricsPromExporterHost: '127.0.0.1',
+      metricsLabel,
+    },
   })
-  const theirs = await traffic(context, theirServer.address, async () => (await fetch(`http://127.0.0.1:${theirsPort}/metrics`)).text())
+  const theirs = await traffic(context, theirServer.address, async () =>
+    (await fetch(`http://127.0.0.1:${theirsPort}/metrics`)).text(),
+  )
 
   const problems: string[] = []
   const notYet: string[] = []
   for (const [family, type] of theirs.types) {
     if (NOT_YET.test(family)) notYet.push(family)
     else if (!mine.types.has(family)) problems.push(`${family} is missing`)
-    else if (mine.types.get(family) !== type) problems.push(`${family} is a ${mine.types.get(family)}, Apache's a ${type}`)
+    else if (mine.types.get(family) !== type)
+      problems.push(`${family} is a ${mine.types.get(family)}, Apache's a ${type}`)
   }
   for (const [name, labels] of theirs.labels) {
     if (NOT_YET.test(name)) continue
     const ours = mine.labels.get(name)
     if (!ours) problems.push(`series ${name} is missing`)
-    else if ([...labels].sort().join() !== [...ours].sort().join()) problems.push(`labels of ${name}: ${[...ours].sort()}; Apache's ${[...labels].sort()}`)
+    else if ([...labels].sort().join() !== [...ours].sort().join())
+      problems.push(`labels of ${name}: ${[...ours].sort()}; Apache's ${[...labels].sort()}`)
   }
   for (const [key, words] of theirs.values) {
     if (NOT_YET.test(key)) continue

@@ -2,8 +2,8 @@
 import { strict as assert } from 'node:assert'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { apacheBroker } from '../apache-server.ts'
 import { freeBrokerPort } from '../apache/index.ts'
+import { apacheBroker } from '../apache-server.ts'
 import { runToEnd } from '../clients/client.ts'
 import { java } from '../clients/java.ts'
 import { Load } from '../load.ts'
@@ -15,7 +15,13 @@ import { expectSame, type Snapshot, snapshot } from '../snapshot.ts'
 const TOPICS = ['compat-a', 'compat-b', 'compat-c']
 const GROUP = 'compat-group'
 /** Small files, so that a test's few messages fill several commit logs, consume queues and index files. */
-const SMALL_FILES = { maxMessageSize: 65_536, mappedFileSizeCommitLog: 1 << 20, mappedFileSizeConsumeQueue: 6000, maxHashSlotNum: 1000, maxIndexNum: 4000 }
+const SMALL_FILES = {
+  maxMessageSize: 65_536,
+  mappedFileSizeCommitLog: 1 << 20,
+  mappedFileSizeConsumeQueue: 6000,
+  maxHashSlotNum: 1000,
+  maxIndexNum: 4000,
+}
 
 interface Pair {
   readonly nameServer: string
@@ -29,7 +35,11 @@ async function pair(scope: Scope): Promise<Pair> {
   const nameServer = await startOwnNameServer(scope)
   const directory = await newDirectory('compat')
   const storeDirectory = join(directory, 'store')
-  const conf = { ...SMALL_FILES, storePathRootDir: storeDirectory, storePathCommitLog: join(storeDirectory, 'commitlog') }
+  const conf = {
+    ...SMALL_FILES,
+    storePathRootDir: storeDirectory,
+    storePathCommitLog: join(storeDirectory, 'commitlog'),
+  }
   const common = { nameServers: [nameServer.address], port: await freeBrokerPort(), conf }
   const apache = await apacheBroker(scope, { ...common, dataDir: join(directory, 'apache') })
   const ours = await ownBroker({ ...common, dataDir: join(directory, 'ours') })
@@ -37,7 +47,9 @@ async function pair(scope: Scope): Promise<Pair> {
 }
 
 export default suite('store-compatibility', ({ test }) => {
-  test('Apache and ours take turns on one store directory, after clean stops and kill -9', turns, { timeoutMs: 240_000 })
+  test('Apache and ours take turns on one store directory, after clean stops and kill -9', turns, {
+    timeoutMs: 240_000,
+  })
   test('a store is locked against the other broker while one runs', locks, { timeoutMs: 120_000 })
 })
 
@@ -74,14 +86,17 @@ async function turns(context: TestContext): Promise<void> {
           await member.commitOffset(queue, Math.floor((await member.maxOffset(queue)) * share))
     })
   const look = () => snapshot(nameServer, { topics: TOPICS, groups: [GROUP], keys, timestamps })
-  const same = (before: Snapshot, when: string) => expectSame(nameServer, { topics: TOPICS, groups: [GROUP], keys, timestamps }, before, when)
+  const same = (before: Snapshot, when: string) =>
+    expectSame(nameServer, { topics: TOPICS, groups: [GROUP], keys, timestamps }, before, when)
 
   await apache.start()
   await connected(nameServer, async ({ admin }) => {
-    for (const [i, topic] of TOPICS.entries()) await admin.createTopic(topic, { readQueueNums: 2 + i, writeQueueNums: 2 + i })
+    for (const [i, topic] of TOPICS.entries())
+      await admin.createTopic(topic, { readQueueNums: 2 + i, writeQueueNums: 2 + i })
     for (const topic of TOPICS) await admin.awaitTopic(topic)
     // Apache keeps no offsets of a group that it does not know.
-    for (const address of await admin.masters()) await admin.createSubscriptionGroup({ groupName: GROUP }, { brokerAddress: address })
+    for (const address of await admin.masters())
+      await admin.createSubscriptionGroup({ groupName: GROUP }, { brokerAddress: address })
   })
   await write()
   await commit(0.4)
@@ -124,7 +139,11 @@ async function turns(context: TestContext): Promise<void> {
 async function locks(context: TestContext): Promise<void> {
   const { nameServer, storeDirectory, apache, ours } = await pair(context)
   context.defer(() => ours.kill().catch(() => {}))
-  const conf = { ...SMALL_FILES, storePathRootDir: storeDirectory, storePathCommitLog: join(storeDirectory, 'commitlog') }
+  const conf = {
+    ...SMALL_FILES,
+    storePathRootDir: storeDirectory,
+    storePathCommitLog: join(storeDirectory, 'commitlog'),
+  }
   const otherPort = await freeBrokerPort()
   const secondOurs = await ownBroker({ nameServers: [nameServer], port: otherPort, conf })
   const secondApache = await apacheBroker(context, { nameServers: [nameServer], port: otherPort, conf })

@@ -21,7 +21,11 @@ export default suite('up', ({ test }) => {
     assert.equal((await runToEnd(java, 'send', { ...where, count: 20 })).sent.length, 20)
 
     // A second one on the same directory is refused, and changes nothing.
-    const second = startChild({ name: 'up-second', command: process.execPath, args: upArguments(example('quickstart.yaml'), directory) })
+    const second = startChild({
+      name: 'up-second',
+      command: process.execPath,
+      args: upArguments(example('quickstart.yaml'), directory),
+    })
     context.defer(() => second.kill())
     const { code } = await second.ended
     assert.notEqual(code, 0, 'a concurrent up on one directory was not refused')
@@ -35,10 +39,14 @@ export default suite('up', ({ test }) => {
 
     const third = await startUp(context, example('quickstart.yaml'), directory)
     const stored = await readTopic(third.report.nameServers[0]!, 'up')
-    assert.deepEqual([...new Set(stored.map(({ n }) => n))].sort((a, b) => a - b), Array.from({ length: 40 }, (_, n) => n))
+    assert.deepEqual(
+      [...new Set(stored.map(({ n }) => n))].sort((a, b) => a - b),
+      Array.from({ length: 40 }, (_, n) => n),
+    )
     assert.equal(third.child.lines.length, 1, 'standard output has more than the one line')
     await stops(third.child)
-    for (const { pid } of [...first.report.processes, ...third.report.processes]) assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' })
+    for (const { pid } of [...first.report.processes, ...third.report.processes])
+      assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' })
   })
   test('several masters: every broker group takes messages', async context => {
     const directory = join(await context.directory(), 'data')
@@ -49,7 +57,11 @@ export default suite('up', ({ test }) => {
     const where = { 'name-server': report.nameServers.join(';'), topic: 'up-several' }
     const { sent } = await runToEnd(java, 'send', { ...where, count: 60 })
     // An offsetMsgId begins with the address and port of the broker that has the message.
-    assert.equal(new Set(sent.map(({ offsetMsgId }) => offsetMsgId!.slice(0, 16))).size, 3, 'not all brokers took messages')
+    assert.equal(
+      new Set(sent.map(({ offsetMsgId }) => offsetMsgId!.slice(0, 16))).size,
+      3,
+      'not all brokers took messages',
+    )
     const { received } = await runToEnd(java, 'push', { ...where, expect: 60, seconds: 40 })
     assert.equal(new Set(received.map(({ n }) => n)).size, 60)
     await stops(child)

@@ -115,7 +115,9 @@ describe('bodies', () => {
     ).toBe('field body.consumerDataSet[0].messageModel: "ALL" is not one of BROADCASTING, CLUSTERING, LITE_SELECTIVE')
     expect(
       refused(bodies.heartbeatData, '{"clientID":"c","consumerDataSet":[{"groupName":"g","consumeType":3}]}'),
-    ).toBe('field body.consumerDataSet[0].consumeType: 3 is not one of CONSUME_ACTIVELY, CONSUME_PASSIVELY, CONSUME_POP')
+    ).toBe(
+      'field body.consumerDataSet[0].consumeType: 3 is not one of CONSUME_ACTIVELY, CONSUME_PASSIVELY, CONSUME_POP',
+    )
     expect(refused(bodies.clusterInfo, '[]')).toBe('field body: a list is not an object')
     expect(refused(bodies.clusterInfo, '{"a')).toContain('field body: JSON at character')
     expect(refused(bodies.consumeStats, '{"offsetTable":{"x":{}}}')).toBe(

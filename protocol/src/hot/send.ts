@@ -150,7 +150,7 @@ function scanned(scan: HeaderScanner, frame: Frame, v2: boolean): SendRequest | 
       bool(scan, buffer, 12),
       v2 ? optionalText(scan, buffer, BROKER_NAME) : undefined,
       propertiesStart < 0 ? undefined : inSlab ? scan.slab : buffer,
-      propertiesStart < 0 ? 0 : propertiesStart,
+      Math.max(propertiesStart, 0),
       propertiesStart < 0 ? 0 : scan.ends[PROPERTIES]!,
     )
   } catch (error) {
