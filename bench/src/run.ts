@@ -127,22 +127,27 @@ const own = ours(await entryPoints(values.sources))
 const other = values.ours ? undefined : await apache()
 const contestants = other ? [other, own] : [own]
 const where = environment({ apache: other?.version ?? 'without Apache RocketMQ', ours: own.version })
-for (let round = 1; round <= rounds; round++)
-  for (const group of plan(measures, stored, quick))
-    for (const contestant of contestants) await take(group, contestant, round)
-
-const text = markdown({ environment: where, measures, stored, rounds, quick, results: { samples, failures } })
-process.stdout.write(`\n${text}`)
 const directory = fileURLToPath(new URL('../results/', import.meta.url))
 mkdirSync(directory, { recursive: true })
 const name = `${directory}${where.date}${quick ? '-quick' : ''}${only.length > 0 ? `-${only.join('-')}` : ''}`
-writeFileSync(`${name}.md`, text)
-writeFileSync(
-  `${name}.json`,
-  `${JSON.stringify(
-    { environment: where, options: { quick, only, stored, rounds, pace }, samples, failures },
-    (_, value) => (typeof value === 'number' ? Number(value.toPrecision(6)) : value),
-  )}\n`,
-)
+
+/** After each broker, so that hours of figures do not go with what may go wrong in the last one. */
+function save(): string {
+  const text = markdown({ environment: where, measures, stored, rounds, quick, results: { samples, failures } })
+  const data = { environment: where, options: { quick, only, stored, rounds, pace }, samples, failures }
+  const json = JSON.stringify(data, (_, value) => (typeof value === 'number' ? Number(value.toPrecision(6)) : value))
+  writeFileSync(`${name}.md`, text)
+  writeFileSync(`${name}.json`, `${json}\n`)
+  return text
+}
+
+for (let round = 1; round <= rounds; round++)
+  for (const group of plan(measures, stored, quick))
+    for (const contestant of contestants) {
+      await take(group, contestant, round)
+      save()
+    }
+
+process.stdout.write(`\n${save()}`)
 say(`written to ${name}.md and .json`)
 process.exit(failures.length > 0 ? 1 : 0)

@@ -26,7 +26,7 @@ const MESSAGES_PER_GIB = 2 ** 20
 /** What a stored message of 1 KiB takes on the disk, with its queue entry and two index entries, generously. */
 const DISK_BYTES_PER_MESSAGE = 1500
 /** Left free beside what is filled in: measures write too, and brokers refuse to on a nearly full disk. */
-const DISK_RESERVE_BYTES = 20 * 2 ** 30
+const DISK_RESERVE_BYTES = 25 * 2 ** 30
 
 /** One contestant with a fresh data directory: its name server and its broker. */
 export class Session {

@@ -37,7 +37,6 @@ export class BadValue extends Error {
   override readonly name = 'BadValue'
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: each setting of a table has a value type of its own
 export type Settings = Readonly<Record<string, Setting<any>>>
 export type ConfigOf<S extends Settings> = {
   readonly [Key in keyof S]: S[Key] extends Setting<infer Value> ? Value : never

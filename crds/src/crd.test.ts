@@ -8,7 +8,6 @@ const crd = parse(text)
 const version = crd.spec.versions[0]
 const schema = version.schema.openAPIV3Schema
 
-// biome-ignore lint/suspicious/noExplicitAny: parsed YAML
 type Schema = Record<string, any>
 
 /** Every schema node with its path. */

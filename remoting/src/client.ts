@@ -278,6 +278,8 @@ export class RemotingClient {
     connection.silentSinceMs ??= nowMs
     if (nowMs - connection.silentSinceMs < MOST_SILENCE_MS) return
     this.#log.warn({ address: connection.address }, 'connection closed: calls time out and nothing comes from the server')
+    // It is closed in a later turn: who asks before that gets a new one.
+    if (this.#connections.get(connection.address) === connection) this.#connections.delete(connection.address)
     connection.destroy()
   }
 

@@ -248,8 +248,8 @@ export class SimNetwork {
         this.connections.add(near)
         this.connections.add(far)
         answer(() => {
-          near.isHandedOut = true
           resolve(near)
+          near.handOut()
         })
         far.isHandedOut = true
         listener.onConnection(far)
@@ -363,6 +363,7 @@ class SimConnection implements Connection {
   #endSent = false
   #endReceived = false
   #closed = false
+  #closedEarly: { readonly error: Error | undefined } | undefined
 
   constructor(
     network: SimNetwork,
@@ -448,7 +449,18 @@ class SimConnection implements Connection {
     this.#pending = []
     this.pendingBytes = 0
     this.#network.connections.delete(this)
+    if (this.isHandedOut) this.#tellClosed(error)
+    else this.#closedEarly = { error }
+  }
+
+  #tellClosed(error: Error | undefined): void {
     this.process.schedule(`close ${this.localAddress}`, 0, () => this.onClose(error))
+  }
+
+  /** Whoever asked for the connection has it now. It may have been reset on the way: that is told then, not before. */
+  handOut(): void {
+    this.isHandedOut = true
+    if (this.#closedEarly) this.#tellClosed(this.#closedEarly.error)
   }
 
   /** Moves pending bytes into the window, in chunks that need not be those of the writer. */

@@ -335,3 +335,24 @@ test('network: a crashed process resets and refuses, a machine without power is 
     },
     { file },
   ))
+
+test('a connection that is reset before its client has it is closed for the client, too', async () => {
+  let resets = 0
+  for (let seed = 0; seed < 40; seed++) {
+    const sim = simulation(seed)
+    await sim.run(async () => {
+      const server = sim.host('server')
+      await server.world.network.listen({
+        host: '0.0.0.0',
+        port: 1,
+        onConnection: () => void sim.sleep(sim.random.between(0, 0.5)).then(() => server.crash()),
+      })
+      const connection = await sim.host('client').world.network.connect({ host: 'server', port: 1, timeoutMs: 1000 })
+      await new Promise<void>(resolve => {
+        connection.onClose = () => resolve()
+      })
+      resets++
+    })
+  }
+  expect(resets).toBe(40)
+})
