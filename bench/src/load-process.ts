@@ -45,7 +45,9 @@ export async function runLoad(command: string, args: readonly string[], options:
   const line = out.trim().split('\n').at(-1) ?? ''
   if (code !== 0 || line === '') {
     const what = code === null ? `was ended after ${options.timeoutMs} ms` : `exited with ${code}`
-    throw new Error(`${command} ${args.join(' ')} ${what}: ${(err + out).trim() || NOTHING_SAID}`)
+    throw new Error(
+      `${command} ${args.join(' ')} ${what}: ${(err + out).replace('measuring\n', '').trim() || NOTHING_SAID}`,
+    )
   }
   const { firstFailure, ...figures } = JSON.parse(line)
   if (figures.failed > 0)

@@ -122,7 +122,7 @@ export class Session {
    */
   async write(topic: string, messages: number, how: 'batches' | 'singly'): Promise<void> {
     const shape = how === 'batches' ? ['--batch', '32', '--in-flight', '16'] : ['--in-flight', '512']
-    const args = [...this.#target(topic), ...shape, '--queues', '8', '--count', String(messages), '--strict']
+    const args = [...this.#target(topic), ...shape, '--queues', '8', '--count', String(messages)]
     await runNodeLoad('send-load.ts', args, {
       broker: undefined,
       // The slowest disk that is worth a benchmark.

@@ -13,7 +13,7 @@ import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { CACHE, MissingError } from './apache/install.ts'
-import { forgetLogs, keepLogsIn, logsSoFar, tail } from './runner/children.ts'
+import { forgetLogs, keepLogsIn, logsSoFar, stopAll, tail } from './runner/children.ts'
 import { Skip, type Suite, type Test, type TestContext, unwind } from './runner/suite.ts'
 
 /** In this order: what users do first comes first, so that a run cut short has said the most. */
@@ -21,6 +21,9 @@ const SUITES = ['clients', 'store-compatibility', 'crash', 'limits', 'tools', 'm
 
 /** A suite that has to be broken off still gets to print its totals and to stop its processes. */
 const CLOSING_MS = 20_000
+
+/** `rocketcluster up` takes up to ten seconds to stop its processes. */
+const INTERRUPT_MS = 10_000
 
 interface Totals {
   passed: number
@@ -63,8 +66,11 @@ async function main(): Promise<number> {
   const interrupted = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(signal, () => {
+      // A second one does not wait.
+      if (interrupted.signal.aborted) process.exit(130)
       process.stdout.write(`\n${signal}: stopping everything\n`)
-      process.exit(130)
+      interrupted.abort(new Error(`interrupted by ${signal}`))
+      void stopAll(INTERRUPT_MS).then(() => process.exit(130))
     })
   process.on('unhandledRejection', error => {
     process.stdout.write(`a promise was left to fail: ${(error as Error)?.stack ?? error}\n`)

@@ -248,14 +248,19 @@ export class RemotingClient {
   #retire(connection: ClientConnection): void {
     if (connection.retired) return
     connection.retired = true
-    if (this.#connections.get(connection.address) === connection) this.#connections.delete(connection.address)
+    this.#detach(connection)
     this.#log.info({ address: connection.address }, 'the server said GO_AWAY: connecting anew')
     if (connection.outstanding === 0) connection.end()
   }
 
+  /** Closing takes a while: who asks meanwhile gets a new connection. */
+  #detach(connection: ClientConnection): void {
+    if (this.#connections.get(connection.address) === connection) this.#connections.delete(connection.address)
+  }
+
   #onClose(connection: ClientConnection): void {
     this.#open.delete(connection)
-    if (this.#connections.get(connection.address) === connection) this.#connections.delete(connection.address)
+    this.#detach(connection)
     if (this.#open.size === 0) {
       this.#sweeper?.cancel()
       this.#sweeper = undefined
@@ -277,9 +282,11 @@ export class RemotingClient {
     const nowMs = this.#world.clock.monotonicMs()
     connection.silentSinceMs ??= nowMs
     if (nowMs - connection.silentSinceMs < MOST_SILENCE_MS) return
-    this.#log.warn({ address: connection.address }, 'connection closed: calls time out and nothing comes from the server')
-    // It is closed in a later turn: who asks before that gets a new one.
-    if (this.#connections.get(connection.address) === connection) this.#connections.delete(connection.address)
+    this.#log.warn(
+      { address: connection.address },
+      'connection closed: calls time out and nothing comes from the server',
+    )
+    this.#detach(connection)
     connection.destroy()
   }
 
@@ -287,7 +294,9 @@ export class RemotingClient {
     const now = ++this.#sweep.count
     for (const connection of this.#open) {
       if (connection.outstanding > 0) continue
-      if (connection.retired || now - connection.lastSweep > SWEEPS_PER_TIMEOUT) connection.end()
+      if (!connection.retired && now - connection.lastSweep <= SWEEPS_PER_TIMEOUT) continue
+      this.#detach(connection)
+      connection.end()
     }
   }
 

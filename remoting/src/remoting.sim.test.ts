@@ -107,3 +107,29 @@ test('a server that is gone without a word is given up after some time-outs; a s
     },
     { file: import.meta.filename },
   ))
+
+test('who asks while an idle connection is being closed gets a new one', () =>
+  everySeed(
+    5,
+    async (world, sim) => {
+      const host = sim.host('server')
+      const server = new RemotingServer(host.world, {
+        host: host.address,
+        port: PORT,
+        requests: { echo },
+        handlers: { echo: ({ text }) => ({ text, length: 0 }) },
+        services: {},
+      })
+      await server.start()
+      const client = new RemotingClient(world, { idleTimeoutMs: 1000 })
+      const address = `${host.address}:${PORT}`
+      await client.invoke(address, echo, { text: 'first' })
+      sim.network.partition('host', 'server')
+      await world.clock.sleep(1300)
+      sim.network.heal()
+      expect(await client.invoke(address, echo, { text: 'second' })).toMatchObject({ text: 'second' })
+      await client.close()
+      await server.close()
+    },
+    { file: import.meta.filename },
+  ))

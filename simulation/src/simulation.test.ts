@@ -3,7 +3,7 @@ import { runSeed } from './run.ts'
 import { story, tally } from './story.ts'
 
 /** A sample of what `npm run simulate` plays; SEEDS=2000 for a long night. */
-const SEEDS = Number(process.env.SEEDS ?? 50)
+const SEEDS = Number(process.env.SEEDS ?? 40)
 const TWICE = 20
 
 test(

@@ -51,4 +51,8 @@ export const COMMON_CONF: Conf = {
   messageIndexEnable: true,
   slaveReadEnable: true,
   metricsExporterType: 'PROM',
+  // The machine's disk may be well used already; retention must not start amid a measure.
+  diskMaxUsedSpaceRatio: 90,
+  diskSpaceCleanForciblyRatio: 94,
+  diskSpaceWarningLevelRatio: 96,
 }

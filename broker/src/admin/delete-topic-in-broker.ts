@@ -11,11 +11,14 @@ export const deleteTopicInBroker: Handler<'deleteTopicInBroker'> = async (
   if (problem) throw new ResponseError('INVALID_PARAMETER', problem)
   if (isSystemTopic(topic, topics.options))
     throw new ResponseError('INVALID_PARAMETER', `The topic[${topic}] is conflict with system topic.`)
-  await topics.delete(topic)
-  offsets.deleteTopic(topic)
-  // A topic of this name that is made anew begins at 0: groups must not go on where they were.
-  await offsets.flush()
-  stats.forgetTopic(topic)
-  await store.deleteTopic(topic)
+  await topics.delete(topic, async () => {
+    offsets.deleteTopic(topic)
+    stats.forgetTopic(topic)
+    // A topic of this name that is made anew begins at 0: groups must not go on where they were.
+    await offsets.flush()
+    // Messages that are on their way to the disk would come into the queues of that new topic.
+    await store.committed(store.maxPhysicalOffset, true).catch(() => {})
+    await store.deleteTopic(topic)
+  })
   return {}
 }

@@ -247,9 +247,10 @@ export class Sends {
     const committed = this.#store.committed(last.physicalOffset + last.sizeBytes, wait)
     let group = this.#group
     if (group?.committed !== committed) this.#group = group = this.#startGroup(committed)
-    group.count += count
+    // A batch is one request, however many messages it brings: as in Apache's queue of requests.
+    group.count++
     group.bytes += sizeBytes
-    this.#outstanding += count
+    this.#outstanding++
     this.#outstandingBytes += sizeBytes
     return committed
   }

@@ -36,6 +36,8 @@ const doNothing = async () => {}
 export class Topics {
   readonly #table: DurableTable<NamedTopic>
   readonly #creating = new Map<string, Promise<NamedTopic>>()
+  /** Topics on their way out. Who makes one of the same name waits: its messages must not leave with the old ones. */
+  readonly #leaving = new Map<string, Promise<boolean>>()
   readonly #world: World
   /** The broker's live configuration: read at every use. */
   readonly options: SystemTopicOptions
@@ -85,18 +87,34 @@ export class Topics {
    * SYSTEM_ERROR when the disk refuses; nothing changed then.
    */
   async put(config: NamedTopic): Promise<void> {
+    await this.#leaving.get(config.topicName)?.catch(() => {})
     await this.#store(new Map([[config.topicName, config]]))
     await this.onChange([config.topicName])
   }
 
-  /** False when there is no such topic. Throws as `put`. */
-  async delete(topic: string): Promise<boolean> {
+  /**
+   * Removes a topic, and then, with `forget`, what else there is of it; until that is done none of its name is made anew.
+   * `forget` runs also when the topic is gone already: an attempt before may have failed half-way. Returns whether it was
+   * there. Throws as `put`, or what `forget` throws.
+   */
+  async delete(topic: string, forget: () => Promise<void> = doNothing): Promise<boolean> {
+    const leaving = this.#leave(topic, forget).finally(() => {
+      if (this.#leaving.get(topic) === leaving) this.#leaving.delete(topic)
+    })
+    this.#leaving.set(topic, leaving)
+    const wasThere = await leaving
+    if (wasThere) await this.onChange([topic])
+    return wasThere
+  }
+
+  async #leave(topic: string, forget: () => Promise<void>): Promise<boolean> {
+    await this.#leaving.get(topic)?.catch(() => {})
     // One that is being created is gone afterwards too.
     await this.#creating.get(topic)?.catch(() => {})
-    if (!this.#table.get(topic)) return false
-    await this.#store(new Map([[topic, undefined]]))
-    await this.onChange([topic])
-    return true
+    const isThere = this.#table.get(topic) !== undefined
+    if (isThere) await this.#store(new Map([[topic, undefined]]))
+    await forget()
+    return isThere
   }
 
   /** Marks topics as ordered that a name server says are; never takes the mark away (TopicConfigManager.java#updateOrderTopicConfig). */
@@ -117,7 +135,8 @@ export class Topics {
    * background: the producer has its route from the example topic already.
    */
   createByExample({ topic, defaultTopic, queueNums }: AutoCreate): Promise<NamedTopic> {
-    return this.#known(topic) ?? this.#createByExample(topic, defaultTopic, queueNums)
+    const make = () => this.#known(topic) ?? this.#createByExample(topic, defaultTopic, queueNums)
+    return this.#leaving.get(topic)?.then(make, make) ?? make()
   }
 
   #createByExample(topic: string, defaultTopic: string, queueNums: number): Promise<NamedTopic> {
@@ -140,7 +159,8 @@ export class Topics {
 
   /** Creates `%RETRY%` and `%DLQ%` topics, which need no example. */
   createInternal(topic: string, queues: number, perm = PERM_READ | PERM_WRITE): Promise<NamedTopic> {
-    return this.#known(topic) ?? this.#create(topicConfig(topic, queues, perm))
+    const make = () => this.#known(topic) ?? this.#create(topicConfig(topic, queues, perm))
+    return this.#leaving.get(topic)?.then(make, make) ?? make()
   }
 
   #known(topic: string): Promise<NamedTopic> | undefined {

@@ -198,6 +198,12 @@ export class LogFiles {
     }
   }
 
+  /** Syncs every file that has bytes from `from` up to `to`, whoever wrote them. Throws DiskError. */
+  async syncBetween(from: number, to: number): Promise<void> {
+    for (const file of this.#files)
+      if (file.start + this.fileSizeBytes > from && file.start < to) await this.use(file, handle => handle.sync())
+  }
+
   /** Removes the oldest file. Readers that are at it finish. */
   async removeFirst(): Promise<void> {
     const file = this.#files[0]

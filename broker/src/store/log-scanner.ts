@@ -26,6 +26,8 @@ export interface ScanOptions {
    * the scan goes on with the next good record.
    */
   readonly durableTo: number
+  /** The last process died: a write behind `durableTo` may have been cut short. */
+  readonly mayBeTorn: boolean
   /** Each good record, in order. The buffer is reused. */
   visit(buffer: Buffer, record: CheckedRecord): void
   /** Between reads: the place to write out what has gathered. */
@@ -91,7 +93,7 @@ export class LogScanner {
             bad = `a record that claims to be at ${check.physicalOffset}`
             break
           }
-          if (position + at >= options.durableTo && isTorn(buffer, at, check)) {
+          if (options.mayBeTorn && position + at >= options.durableTo && isTorn(buffer, at, check)) {
             bad = 'a record that was not written to its end'
             break
           }

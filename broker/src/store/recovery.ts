@@ -18,6 +18,8 @@ import { LogScanner } from './log-scanner.ts'
 const CHECKPOINT_SLACK_MS = 3000
 /** Queues whose minOffset is correct before the store serves. */
 const QUEUES_TO_WAIT_FOR = 1000
+/** Entries that a queue may lack without damage that explains it. */
+const MOST_UNEXPLAINED = 1_000_000
 const TRANSACTION_MASK = 0xc
 const SCHEDULE_TOPIC = 'SCHEDULE_TOPIC_XXXX'
 
@@ -88,6 +90,7 @@ export async function recover(
   const redispatch = new Redispatch(world.log, files, queues, index, config, from)
   const scanned = await scanner.scan(from.log, {
     durableTo: vouched?.syncedOffset ?? 0,
+    mayBeTorn: !clean,
     visit: (buffer, record) => redispatch.visit(buffer, record),
     pause: async () => {
       if (queues.needsFlush) await queues.flush()
@@ -95,6 +98,7 @@ export async function recover(
     },
     damaged: (physicalOffset, next, why) => {
       redispatch.damagedRecords++
+      redispatch.damagedBytes += next - physicalOffset
       log.error({ physicalOffset, next, why }, 'the commit log is damaged; what lies between is lost, the rest is kept')
     },
   })
@@ -106,6 +110,8 @@ export async function recover(
 
   const asLeft = clean && vouched?.vouchedOffset === end && from.log === end
   if (!asLeft) {
+    // What a killed process wrote may be in the page cache only, in more files than the last.
+    await files.syncBetween(vouched?.syncedOffset ?? from.log, end)
     await files.clearFrom(end)
     await queues.truncate(end)
     await index?.truncate(end)
@@ -242,6 +248,8 @@ const DELAY = 3
 class Redispatch {
   /** Damaged places met. */
   damagedRecords = 0
+  /** What lay there. */
+  damagedBytes = 0
   readonly #log: Log
   readonly #files: LogFiles
   readonly #queues: ConsumeQueues
@@ -325,6 +333,10 @@ class Redispatch {
     }
     const next = queues.maxOffset(topic, queueId)
     if (next === 0) return true
+    if (queueOffset - next > Math.max(MOST_UNEXPLAINED, this.damagedBytes / MIN_RECORD_SIZE)) {
+      this.#skip(topic, record, `no damage explains that ${queueOffset - next} messages before it are missing`)
+      return false
+    }
     for (let offset = next; offset < queueOffset; offset++) {
       const left = queueOffset - offset
       queues.put(topic, queueId, offset, this.#files.minOffset - left, 1, 0)

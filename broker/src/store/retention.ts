@@ -80,7 +80,8 @@ export class Retention {
 
   /** One round; returns how many files it deleted. Rejects with DiskError. */
   async run({ manual = false } = {}): Promise<number> {
-    if (this.#running !== undefined) {
+    // Several may wait for the same round: one goes on, the others wait again.
+    while (this.#running !== undefined) {
       if (!manual) return this.#running
       await this.#running.catch(() => {})
     }

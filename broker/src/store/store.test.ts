@@ -516,6 +516,20 @@ test('too many open files while a log file is made: refuses, and goes on by itse
   })
 })
 
+test('several who ask for deletion at once do not delete more than has expired', () => {
+  const sim = simulation(13, { maxVirtualMs: 3 * 3_600_000 })
+  return sim.run(async () => {
+    const given = { fileReservedTime: 1, deleteFileBatchMax: 3, deleteWhen: [], cleanResourceInterval: 3_600_000 }
+    const store = await Store.open(sim.host('host').world, storeConfig({ storePathRootDir: ROOT, ...SMALL, ...given }))
+    while (store.maxPhysicalOffset < 4 * 8192 + 100) await store.put(message())
+    await sim.sleep(2 * 3_600_000)
+    while (store.maxPhysicalOffset < 9 * 8192) await store.put(message())
+    await sim.sleep(2000)
+    await Promise.all([1, 2, 3, 4].map(() => store.deleteExpiredFiles()))
+    expect(store.minPhysicalOffset).toBe(4 * 8192)
+  })
+})
+
 test('the last log file is kept also when the log ends before the next one, lest offsets begin anew', () =>
   withStore({ fileReservedTime: 0, deleteFileBatchMax: 100 }, async (store, host) => {
     const places: number[] = []

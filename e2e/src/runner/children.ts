@@ -20,6 +20,18 @@ process.on('exit', () => {
   for (const directory of mounts) spawnSync('umount', ['-l', directory])
 })
 
+/** SIGTERM to everything: what has children of its own stops them. Whoever is left after the time is for the exit handler. */
+export async function stopAll(timeoutMs: number): Promise<void> {
+  const gone = [...running].map(child => new Promise(resolve => child.once('close', resolve)))
+  for (const child of running) child.kill('SIGTERM')
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise(resolve => {
+    timer = setTimeout(resolve, timeoutMs)
+  })
+  await Promise.race([Promise.all(gone), late])
+  clearTimeout(timer)
+}
+
 function awaitGone(pid: number): void {
   for (let i = 0; i < 20; i++) {
     try {

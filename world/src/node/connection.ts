@@ -65,11 +65,14 @@ export class NodeConnection implements Connection {
   write(buffers: readonly Uint8Array[]): void {
     const socket = this.#socket
     if (this.#ended || socket.destroyed || !socket.writable) return
-    if (buffers.length === 1) socket.write(buffers[0]!)
-    else if (buffers.length > 1) {
+    // What has to wait must not keep alive a slab that it is a sliver of.
+    const waits = socket.writableLength > 0
+    if (buffers.length === 1 && !(waits && buffers[0]!.length <= COPY_LIMIT_BYTES)) socket.write(buffers[0]!)
+    else if (buffers.length > 0) {
       let bytes = 0
       for (let i = 0; i < buffers.length; i++) bytes += buffers[i]!.length
-      if (bytes <= COPY_LIMIT_BYTES) socket.write(joined(buffers, bytes))
+      if (bytes <= COPY_LIMIT_BYTES)
+        socket.write(joined(buffers, waits ? Buffer.allocUnsafeSlow(bytes) : Buffer.allocUnsafe(bytes)))
       else {
         socket.cork()
         for (let i = 0; i < buffers.length; i++) socket.write(buffers[i]!)
@@ -152,8 +155,7 @@ export class NodeConnection implements Connection {
   }
 }
 
-function joined(buffers: readonly Uint8Array[], bytes: number): Buffer {
-  const whole = Buffer.allocUnsafe(bytes)
+function joined(buffers: readonly Uint8Array[], whole: Buffer): Buffer {
   let at = 0
   for (let i = 0; i < buffers.length; i++) {
     whole.set(buffers[i]!, at)

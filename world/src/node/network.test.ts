@@ -113,3 +113,27 @@ test('IPv6 stands in brackets, IPv4 inside IPv6 as IPv4', () => {
   expect(endpoint('2001:db8::1', 80)).toBe('[2001:db8::1]:80')
   expect(endpoint('::ffff:192.0.2.1', 80)).toBe('192.0.2.1:80')
 })
+
+test('a small piece that has to wait does not keep the large buffer that it was cut from', async () => {
+  const { listener, accepted } = await echo('disabled')
+  const connection = await nodeNetwork.connect({ host: '127.0.0.1', port: listener.port, timeoutMs: 3000 })
+  const until = async (check: () => boolean) => {
+    for (let tries = 0; tries < 1000 && !check(); tries++) await new Promise(resolve => setTimeout(resolve, 5))
+  }
+  await until(() => accepted.length === 1)
+  const [peer] = accepted
+  let last = Buffer.alloc(0)
+  peer!.onData = chunk => (last = Buffer.concat([last, chunk]).subarray(-100))
+  peer!.pause()
+  connection.write([Buffer.alloc(32 * 1024 * 1024)])
+  expect(connection.pendingBytes).toBeGreaterThan(0)
+  const slab = Buffer.alloc(64 * 1024, 'a')
+  connection.write([slab.subarray(0, 100)])
+  // Were it still looked at, the peer would see this.
+  slab.fill('b')
+  peer!.resume()
+  await until(() => last.length === 100 && last[0] !== 0)
+  expect(last.toString()).toBe('a'.repeat(100))
+  connection.destroy()
+  await listener.close()
+})
