@@ -27,6 +27,7 @@ export function offsetToFileName(offset: number): string {
 }
 
 const FILE_NAME = /^\d{20}$/
+const REWRITE_BYTES = 4 * 1024 * 1024
 
 /**
  * The files of the log, `fileSizeBytes` each, without a gap. They are created at their full length, sparse: Apache
@@ -198,10 +199,27 @@ export class LogFiles {
     }
   }
 
-  /** Syncs every file that has bytes from `from` up to `to`, whoever wrote them. Throws DiskError. */
-  async syncBetween(from: number, to: number): Promise<void> {
-    for (const file of this.#files)
-      if (file.start + this.fileSizeBytes > from && file.start < to) await this.use(file, handle => handle.sync())
+  /**
+   * Brings what a dead process wrote from `from` up to `to` to stable storage, by writing it once more and syncing. A sync
+   * alone would not do: when the one before it failed, the kernel may have dropped the pages' need to be written and keep
+   * their content for readers, until the power goes. Throws DiskError.
+   */
+  async rewriteBetween(from: number, to: number): Promise<void> {
+    const chunk = Buffer.allocUnsafe(Math.min(REWRITE_BYTES, Math.max(0, to - from)))
+    for (const file of this.#files) {
+      const end = Math.min(to, file.start + this.fileSizeBytes)
+      if (end <= from || file.start >= to) continue
+      await this.use(file, async handle => {
+        for (let at = Math.max(from, file.start); at < end; ) {
+          const part = chunk.subarray(0, Math.min(chunk.length, end - at))
+          const read = await handle.read(part, at - file.start)
+          if (read === 0) break
+          await handle.write([part.subarray(0, read)], at - file.start)
+          at += read
+        }
+        await handle.sync()
+      })
+    }
   }
 
   /** Removes the oldest file. Readers that are at it finish. */

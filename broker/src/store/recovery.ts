@@ -111,7 +111,7 @@ export async function recover(
   const asLeft = clean && vouched?.vouchedOffset === end && from.log === end
   if (!asLeft) {
     // What a killed process wrote may be in the page cache only, in more files than the last.
-    await files.syncBetween(vouched?.syncedOffset ?? from.log, end)
+    await files.rewriteBetween(Math.max(files.minOffset, vouched?.syncedOffset ?? from.log), end)
     await files.clearFrom(end)
     await queues.truncate(end)
     await index?.truncate(end)
