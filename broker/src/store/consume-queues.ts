@@ -6,6 +6,7 @@ import { eachLimited } from './each-limited.ts'
 import { offsetToFileName } from './log-files.ts'
 import { makeDurableDirectory } from './make-directory.ts'
 import { OpenFiles } from './open-files.ts'
+import { UnitWindows, WINDOW_UNITS } from './unit-windows.ts'
 
 export type { Units } from './consume-queue.ts'
 
@@ -51,6 +52,7 @@ export class ConsumeQueues {
   readonly #unitsPerFile: number
   readonly #log: Log
   readonly #files: OpenFiles
+  readonly #windows = new UnitWindows()
   readonly #topics = new Map<string, Map<number, ConsumeQueue>>()
   /** Queues with something in memory: what the next flush looks at. */
   #listed: ConsumeQueue[] = []
@@ -157,7 +159,7 @@ export class ConsumeQueues {
     const queue = this.#find(topic, queueId)
     if (queue === undefined || fromOffset < queue.minOffset || fromOffset >= queue.maxOffset || count <= 0)
       return NO_UNITS
-    return this.#read(queue, fromOffset, count)
+    return fromOffset >= queue.memoryStart ? queue.view(fromOffset, count) : this.#readWindow(queue, fromOffset, count)
   }
 
   /** Where the newest message ends that any queue has an entry of; -1 without any. */
@@ -235,6 +237,7 @@ export class ConsumeQueues {
     this.#lastQueues = undefined
     for (const queue of queues?.values() ?? []) {
       queue.deleted = true
+      this.#windows.forget(queue)
       this.#dirtyBytes -= this.#dirtyInMemory(queue)
     }
     const removal: Removal = { topic, done: undefined }
@@ -420,6 +423,20 @@ export class ConsumeQueues {
 
   // ---- reading
 
+  #readWindow(queue: ConsumeQueue, offset: number, count: number): Units | Promise<Units> {
+    const fileStart = this.#fileStart(offset)
+    const start = offset - ((offset - fileStart) % WINDOW_UNITS)
+    return this.#windows.find(queue, start, offset, count) ?? this.#loadWindow(queue, start, offset, count)
+  }
+
+  async #loadWindow(queue: ConsumeQueue, start: number, offset: number, count: number): Promise<Units> {
+    const units = await this.#readFile(queue, start, Math.min(WINDOW_UNITS, queue.memoryStart - start))
+    // What was cut off while it was read must not be remembered.
+    if (queue.deleted || units.count === 0 || start + units.count > queue.memoryStart) return NO_UNITS
+    this.#windows.put(queue, start, units)
+    return this.#windows.find(queue, start, offset, count) ?? NO_UNITS
+  }
+
   #read(queue: ConsumeQueue, offset: number, count: number): Units | Promise<Units> {
     if (offset >= queue.memoryStart) return queue.view(offset, count)
     return this.#readFile(queue, offset, Math.min(count, queue.memoryStart - offset, CHUNK_UNITS))
@@ -572,6 +589,7 @@ export class ConsumeQueues {
     const filesEnd = keepLast ? fileStart + this.#unitsPerFile : fileStart
     const oldEnd = queue.filesEnd
     queue.cutTo(end, lastEnd)
+    this.#windows.forget(queue)
     queue.filesEnd = filesEnd
     for (let start = oldEnd - this.#unitsPerFile; start >= filesEnd; start -= this.#unitsPerFile) {
       await this.#files.forget(this.#path(queue, start))
