@@ -60,5 +60,8 @@ export function ours(entryPoints: EntryPoints): Contestant {
   }
 }
 
-/** For profiling: further flags of the broker's Node, such as `--cpu-prof --cpu-prof-dir DIR`. */
-const BROKER_FLAGS = (process.env.BENCH_BROKER_FLAGS ?? '').split(' ').filter(flag => flag !== '')
+/** As `rocketcluster up` starts it, and for profiling further flags, such as `--cpu-prof --cpu-prof-dir DIR`. */
+const BROKER_FLAGS = [
+  '--single-threaded-gc',
+  ...(process.env.BENCH_BROKER_FLAGS ?? '').split(' ').filter(flag => flag !== ''),
+]

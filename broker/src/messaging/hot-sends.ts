@@ -14,7 +14,7 @@ import type { Clock, Log } from '@rocketcluster/world'
 import { bornHostOf } from '../clients/born-host.ts'
 import type { BrokerStats } from '../stats.ts'
 import type { PutStatus } from '../store/types.ts'
-import type { AcceptedSend, Sends } from './sends.ts'
+import type { AcceptedSend, SendContent, Sends } from './sends.ts'
 
 const NOTHING = Buffer.alloc(0)
 const ONE_WAY = 2
@@ -47,6 +47,13 @@ export class HotSends {
   readonly #log: Log
   readonly #stats: BrokerStats
   #reply: SendReplyWriter
+  /** Read during `accept` only, so one object serves all. */
+  readonly #content: { -readonly [K in keyof SendContent]: SendContent[K] } = {
+    flag: 0,
+    body: NOTHING,
+    properties: NOTHING,
+    bornHost: NOTHING,
+  }
   #group: Group | undefined
 
   constructor(parts: { sends: Sends; clock: Clock; log: Log; stats: BrokerStats; reply: SendReplyWriter }) {
@@ -74,12 +81,12 @@ export class HotSends {
   #send(code: number, request: SendRequest, frame: Frame, connection: ServerConnection): void {
     connection.language = request.language
     connection.version = request.version
-    const accepted = this.#sends.accept(request, {
-      flag: request.messageFlag,
-      body: frameBody(frame) ?? NOTHING,
-      properties: request.propertiesBytes ?? NOTHING,
-      bornHost: bornHostOf(connection),
-    })
+    const content = this.#content
+    content.flag = request.messageFlag
+    content.body = frameBody(frame) ?? NOTHING
+    content.properties = request.propertiesBytes ?? NOTHING
+    content.bornHost = bornHostOf(connection)
+    const accepted = this.#sends.accept(request, content)
     const bytes = frameBytes(frame)
     const oneWay = (request.flag & ONE_WAY) !== 0
     if (accepted instanceof Promise)

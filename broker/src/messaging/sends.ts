@@ -59,6 +59,8 @@ interface OutstandingGroup {
 /** sendThreadPoolQueueCapacity of BrokerConfig.java: sends that may wait for the disk. */
 export const MAX_OUTSTANDING_SENDS = 10_000
 
+const NOTHING = Buffer.alloc(0)
+
 /**
  * Takes producers' messages into the store, with RocketMQ's checks in RocketMQ's order (SendMessageProcessor.java,
  * AbstractSendMessageProcessor.java#msgCheck). Synchronous when the topic exists, so that the messages of one
@@ -73,6 +75,22 @@ export class Sends {
   readonly #now: () => number
   readonly msgId: (physicalOffset: number) => string
   readonly #stats: BrokerStats
+  /** The store copies what it is given, so one object serves all single messages. */
+  readonly #message: { -readonly [K in keyof MessageToStore]: MessageToStore[K] } = {
+    topic: '',
+    queueId: 0,
+    flag: 0,
+    sysFlag: 0,
+    bornTimestamp: 0,
+    bornHost: NOTHING,
+    reconsumeTimes: 0,
+    preparedTransactionOffset: 0,
+    body: NOTHING,
+    properties: NOTHING,
+    tagsCode: 0,
+    uniqKey: undefined,
+    keys: undefined,
+  }
   #group: OutstandingGroup | undefined
   #outstanding = 0
   #outstandingBytes = 0
@@ -181,21 +199,20 @@ export class Sends {
     if (topic.attributes.get('cleanup.policy') === 'COMPACTION' && !traits.keys)
       throw new ResponseError('MESSAGE_ILLEGAL', 'Required message key is missing')
     const { uniqKey, waitStoreMsgOK } = traits
-    const appended = this.#store.append({
-      topic: topic.topicName,
-      queueId,
-      flag: content.flag,
-      sysFlag: storedSysFlag(header.sysFlag, content.bornHost),
-      bornTimestamp: header.bornTimestamp,
-      bornHost: content.bornHost,
-      reconsumeTimes: header.reconsumeTimes ?? 0,
-      preparedTransactionOffset: 0,
-      body: content.body,
-      properties,
-      tagsCode: traits.tagsCode,
-      uniqKey,
-      keys: traits.keys,
-    })
+    const message = this.#message
+    message.topic = topic.topicName
+    message.queueId = queueId
+    message.flag = content.flag
+    message.sysFlag = storedSysFlag(header.sysFlag, content.bornHost)
+    message.bornTimestamp = header.bornTimestamp
+    message.bornHost = content.bornHost
+    message.reconsumeTimes = header.reconsumeTimes ?? 0
+    message.body = content.body
+    message.properties = properties
+    message.tagsCode = traits.tagsCode
+    message.uniqKey = uniqKey
+    message.keys = traits.keys
+    const appended = this.#store.append(message)
     return {
       queueId,
       uniqKey,
