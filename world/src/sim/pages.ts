@@ -110,7 +110,14 @@ export class FilePages {
       this.#durableSizeBytes = sync.sizeBytes
     } else {
       this.#syncs.splice(index, 1)
-      for (const [sector, versions] of sync.sectors) append(this.#lost, sector, versions)
+      // A page that was written again meanwhile is dirty, whatever became of its older content: it stays in the cache, and
+      // the next sync takes all of it.
+      const newer = this.#syncs.slice(index).map(({ sectors }) => sectors)
+      for (const [sector, versions] of sync.sectors) {
+        const dirty = [...newer, this.#dirty].find(sectors => sectors.has(sector))
+        if (dirty) dirty.set(sector, [...versions, ...dirty.get(sector)!])
+        else append(this.#lost, sector, versions)
+      }
     }
   }
 
