@@ -63,5 +63,6 @@ export function ours(entryPoints: EntryPoints): Contestant {
 /** As `rocketcluster up` starts it, and for profiling further flags, such as `--cpu-prof --cpu-prof-dir DIR`. */
 const BROKER_FLAGS = [
   '--single-threaded-gc',
+  '--max-semi-space-size=4',
   ...(process.env.BENCH_BROKER_FLAGS ?? '').split(' ').filter(flag => flag !== ''),
 ]
