@@ -64,8 +64,9 @@ test('what the quick decoder takes, it reads as the general one does', () => {
       taken++
       expect(usual).toEqual(general(text))
     }),
-    { numRuns: 3000 },
+    { numRuns: 6000 },
   )
+  // About one in ten is taken; a bound well below that fails only when the quick decoder takes next to nothing.
   expect(taken).toBeGreaterThan(300)
 })
 
