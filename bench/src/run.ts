@@ -103,6 +103,8 @@ async function take(group: Group, contestant: Contestant, round: number): Promis
       await session.fill(group.stored)
       for (; left.length > 0; left.shift()) {
         measure = left[0]!
+        // What an earlier measure left for the disk is not this one's.
+        if (loaded) await syncDisks()
         say(`${contestant.name}: ${measure.name}, ${group.stored} GiB stored, round ${round} of ${rounds}`)
         const figures = await measure.run(session, loaded ? again : pace)
         loaded ||= measure.loads

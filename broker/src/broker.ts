@@ -10,12 +10,15 @@ import {
 } from '@rocketcluster/protocol'
 import { type HotHandler, RemotingClient, RemotingServer, type ServerConnection } from '@rocketcluster/remoting'
 import type { Log, Timer, TlsServerOptions, World } from '@rocketcluster/world'
+import { Arrivals } from './arrivals.ts'
+import type { BackgroundService } from './background-service.ts'
 import { ClientRegistry } from './clients/client-registry.ts'
 import { Configuration } from './configuration.ts'
 import { brokerHandlers, handledRequests } from './handlers.ts'
 import { HeldPulls } from './messaging/held-pulls.ts'
 import { HotPulls, PULL_CODES } from './messaging/hot-pulls.ts'
 import { HotSends } from './messaging/hot-sends.ts'
+import { Puts } from './messaging/puts.ts'
 import { Sends } from './messaging/sends.ts'
 import { StoredProperties } from './messaging/stored-properties.ts'
 import { ConsumerOffsets } from './metadata/consumer-offsets.ts'
@@ -72,6 +75,7 @@ export class Broker {
   readonly #log: Log
   readonly #client: RemotingClient
   readonly #servers: readonly Server[]
+  readonly #background: readonly BackgroundService[]
   readonly #timers: readonly Timer[]
   #stopping: Promise<void> | undefined
 
@@ -80,12 +84,14 @@ export class Broker {
     log: Log
     client: RemotingClient
     servers: readonly Server[]
+    background: readonly BackgroundService[]
     timers: readonly Timer[]
   }) {
     this.services = parts.services
     this.#log = parts.log
     this.#client = parts.client
     this.#servers = parts.servers
+    this.#background = parts.background
     this.#timers = parts.timers
   }
 
@@ -120,7 +126,10 @@ export class Broker {
       const stats = new BrokerStats()
       const clients = new ClientRegistry<ServerConnection>(world.clock)
       const heldPulls = new HeldPulls()
-      store.onArrival = arrivals => heldPulls.arrived(arrivals)
+      const arrivals = new Arrivals(world.log)
+      store.onArrival = arrived => arrivals.arrived(arrived)
+      arrivals.add(arrived => heldPulls.arrived(arrived))
+      const puts = new Puts(store, [])
       const uniqKeys = new UniqKeyGenerator({
         clock: world.clock,
         ip: storeHost.subarray(0, storeHost.length - 4),
@@ -146,7 +155,9 @@ export class Broker {
         groups,
         offsets,
         clients,
+        arrivals,
         heldPulls,
+        puts,
         sends: undefined as unknown as Sends,
         nameServers: undefined as unknown as NameServers,
         stats,
@@ -191,6 +202,7 @@ export class Broker {
         config,
         topics,
         store,
+        puts,
         properties,
         randomInt,
         now: () => world.clock.now(),
@@ -264,9 +276,14 @@ export class Broker {
           offsets.flush().catch(error => world.log.error({ error }, 'consumer offsets cannot be saved; trying again'))
         }),
       ]
+      const background: BackgroundService[] = []
+      for (const service of background) {
+        await service.start()
+        started.push({ close: () => service.stop() })
+      }
       await nameServers.start()
       world.log.info({ brokerName: config.brokerName, address: brokerAddress }, 'the broker serves')
-      return new Broker({ services, log: world.log, client, servers, timers })
+      return new Broker({ services, log: world.log, client, servers, background, timers })
     } catch (error) {
       for (const part of started.reverse()) await part.close().catch(() => {})
       throw error
@@ -296,10 +313,12 @@ export class Broker {
     const graceMs = config.enableShutdownGracefully ? config.shutdownWaitTimeSeconds * 1000 : 0
     await Promise.all(this.#servers.map(server => server.close({ graceMs })))
     for (const timer of this.#timers) timer.cancel()
+    const ended = await Promise.allSettled(this.#background.map(service => service.stop()))
     await this.#client.close()
     const saved = await Promise.allSettled([offsets.flush(), topics.save(), groups.save()])
-    for (const result of saved)
-      if (result.status === 'rejected') this.#log.error({ error: result.reason }, 'metadata could not be saved')
+    for (const result of [...ended, ...saved])
+      if (result.status === 'rejected')
+        this.#log.error({ error: result.reason }, 'metadata or progress could not be saved')
     await store.close()
     this.#log.info({}, 'the broker has stopped')
   }

@@ -1,8 +1,10 @@
 import type { BrokerConfig } from '@rocketcluster/config'
 import type { ServerConnection } from '@rocketcluster/remoting'
 import type { World } from '@rocketcluster/world'
+import type { Arrivals } from './arrivals.ts'
 import type { ClientRegistry } from './clients/client-registry.ts'
 import type { HeldPulls } from './messaging/held-pulls.ts'
+import type { Puts } from './messaging/puts.ts'
 import type { Sends } from './messaging/sends.ts'
 import type { ConsumerOffsets } from './metadata/consumer-offsets.ts'
 import type { SubscriptionGroups } from './metadata/subscription-groups.ts'
@@ -23,7 +25,9 @@ export interface BrokerServices {
   readonly groups: SubscriptionGroups
   readonly offsets: ConsumerOffsets
   readonly clients: ClientRegistry<ServerConnection>
+  readonly arrivals: Arrivals
   readonly heldPulls: HeldPulls
+  readonly puts: Puts
   readonly sends: Sends
   readonly nameServers: NameServers
   readonly stats: BrokerStats

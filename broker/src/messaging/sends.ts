@@ -12,7 +12,9 @@ import type { Topics } from '../metadata/topics.ts'
 import type { BrokerStats } from '../stats.ts'
 import type { Store } from '../store/store.ts'
 import type { Appended, MessageToStore, PutStatus } from '../store/types.ts'
-import type { StoredProperties } from './stored-properties.ts'
+import { outgoing } from './outgoing-message.ts'
+import type { Puts } from './puts.ts'
+import type { PropertyTraits, StoredProperties } from './stored-properties.ts'
 
 /** What the header of any send request says, whichever version it came in. */
 export interface SendHeader {
@@ -70,6 +72,7 @@ export class Sends {
   readonly #config: BrokerConfig
   readonly #topics: Topics
   readonly #store: Store
+  readonly #puts: Puts
   readonly #properties: StoredProperties
   readonly #randomInt: (bound: number) => number
   readonly #now: () => number
@@ -99,6 +102,7 @@ export class Sends {
     config: BrokerConfig
     topics: Topics
     store: Store
+    puts: Puts
     properties: StoredProperties
     /** Makes the id that SEND answers carry of a physical offset. */
     msgId: (physicalOffset: number) => string
@@ -110,6 +114,7 @@ export class Sends {
     this.#config = parts.config
     this.#topics = parts.topics
     this.#store = parts.store
+    this.#puts = parts.puts
     this.#properties = parts.properties
     this.#randomInt = parts.randomInt
     this.#now = parts.now
@@ -195,7 +200,6 @@ export class Sends {
   #appendOne(topic: NamedTopic, queueId: number, header: SendHeader, content: SendContent): AcceptedSend {
     const properties = this.#properties.rewrite(content.properties)
     const { traits } = this.#properties
-    refuseWhatWouldBeWrong(header.sysFlag, traits.delay, traits.transactionPrepared)
     if (topic.attributes.get('cleanup.policy') === 'COMPACTION' && !traits.keys)
       throw new ResponseError('MESSAGE_ILLEGAL', 'Required message key is missing')
     const { uniqKey, waitStoreMsgOK } = traits
@@ -212,13 +216,24 @@ export class Sends {
     message.tagsCode = traits.tagsCode
     message.uniqKey = uniqKey
     message.keys = traits.keys
-    const appended = this.#store.append(message)
+    const special = traits.delay !== undefined || traits.transactionPrepared
+    const appended = special ? this.#appendSpecial(traits, message) : this.#store.append(message)
     return {
       queueId,
       uniqKey,
       appended: [appended],
       committed: this.#commit(topic.topicName, appended, 1, appended.sizeBytes, waitStoreMsgOK),
     }
+  }
+
+  /** A half message, or one that comes later: its properties decide where it waits. */
+  #appendSpecial(traits: PropertyTraits, message: MessageToStore): Appended {
+    if (traits.transactionPrepared)
+      throw new ResponseError(
+        'MESSAGE_ILLEGAL',
+        'property TRAN_MSG: transactional messages are not supported by this broker version',
+      )
+    return this.#puts.append(outgoing(message))
   }
 
   #appendBatch(topic: NamedTopic, queueId: number, header: SendHeader, content: SendContent): AcceptedSend {

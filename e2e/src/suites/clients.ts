@@ -151,12 +151,12 @@ async function sendsAndReceives(system: System, client: Client, note: (text: str
   if (client.lacks.pull) note(`no pull: ${client.lacks.pull}`)
   else
     receivers.push(
-      runToEnd(client, 'pull', { ...where, expect: count, seconds: 30, group: `${topic}-pull` }).then(({ received }) =>
+      runToEnd(client, 'pull', { ...where, expect: count, seconds: 60, group: `${topic}-pull` }).then(({ received }) =>
         assertReceived(received, count, 'pulled'),
       ),
     )
   receivers.push(
-    runToEnd(client, 'push', { ...where, expect: count, seconds: 40, group: `${topic}-push` }).then(({ received }) =>
+    runToEnd(client, 'push', { ...where, expect: count, seconds: 90, group: `${topic}-push` }).then(({ received }) =>
       assertReceived(received, count, 'consumed'),
     ),
   )
@@ -164,7 +164,7 @@ async function sendsAndReceives(system: System, client: Client, note: (text: str
   const tagged = await runToEnd(client, 'push', {
     ...where,
     expect: count / 2,
-    seconds: 40,
+    seconds: 90,
     group: `${topic}-tag`,
     tags: 'even',
   })

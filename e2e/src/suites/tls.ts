@@ -46,7 +46,7 @@ export default suite('tls', ({ test }) => {
     await runToEnd(java, 'send', { ...options, start: 20, count: 20 })
     for (const client of [java, javaOverTls]) {
       const group = client === java ? 'plain' : 'encrypted'
-      const consumer = await runToEnd(client, 'push', { ...options, group, expect: 40, seconds: 30 })
+      const consumer = await runToEnd(client, 'push', { ...options, group, expect: 40, seconds: 90 })
       assert.deepEqual(
         numbers(consumer.received),
         Array.from({ length: 40 }, (_, n) => n),

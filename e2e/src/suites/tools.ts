@@ -78,7 +78,7 @@ async function roundTrip(nameServer: string): Promise<void> {
   assert.equal(sent.sent.length, 10)
   const pulled = await runToEnd(java, 'pull', where)
   assert.equal(new Set(pulled.received.map(({ n }) => n)).size, 10)
-  const pushed = await runToEnd(java, 'push', { ...where, expect: 10, seconds: 30 })
+  const pushed = await runToEnd(java, 'push', { ...where, expect: 10, seconds: 90 })
   assert.equal(new Set(pushed.received.map(({ n }) => n)).size, 10)
 }
 

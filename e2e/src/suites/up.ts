@@ -62,7 +62,7 @@ export default suite('up', ({ test }) => {
       3,
       'not all brokers took messages',
     )
-    const { received } = await runToEnd(java, 'push', { ...where, expect: 60, seconds: 40 })
+    const { received } = await runToEnd(java, 'push', { ...where, expect: 60, seconds: 90 })
     assert.equal(new Set(received.map(({ n }) => n)).size, 60)
     await stops(child)
   })
