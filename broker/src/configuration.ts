@@ -1,5 +1,5 @@
 import { type BrokerConfig, brokerConfig } from '@rocketcluster/config'
-import type { Disk } from '@rocketcluster/world'
+import { type Disk, replaceFile } from '@rocketcluster/world'
 
 /** Keys that no request may change, whatever configBlackList says (AdminBrokerProcessor.java). */
 const NEVER_AT_RUN_TIME = ['configBlackList', 'brokerConfigPath']
@@ -40,16 +40,6 @@ export class Configuration {
 
   async #store(path: string, config: BrokerConfig, changed: Parameters<typeof brokerConfig.edit>[2]): Promise<void> {
     const stored = (await this.#disk.stat(path)) ? Buffer.from(await this.#disk.readFile(path)).toString() : ''
-    const temporary = `${path}.tmp`
-    const file = await this.#disk.open(temporary, 'create')
-    try {
-      await file.truncate(0)
-      await file.write([Buffer.from(brokerConfig.edit(stored, config, changed))], 0)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await this.#disk.rename(temporary, path)
-    await this.#disk.syncDirectory(path.slice(0, path.lastIndexOf('/')) || '/')
+    await replaceFile(this.#disk, path, Buffer.from(brokerConfig.edit(stored, config, changed)))
   }
 }

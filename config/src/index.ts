@@ -1,6 +1,7 @@
 export { type BrokerConfig, type BrokerOverrides, brokerConfig } from './broker-config.ts'
 export { ConfigError, type ConfigProblem, ForbiddenKeyError } from './errors.ts'
 export { type NamesrvConfig, type NamesrvOverrides, namesrvConfig } from './namesrv-config.ts'
+export { NODE_FLAGS } from './node-flags.ts'
 export { editProperties, PropertiesError, parseProperties, printProperties } from './properties.ts'
 export {
   type Placement,

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import { type Disk, DiskError } from '@rocketcluster/world'
+import { type Disk, DiskError, replaceFile } from '@rocketcluster/world'
 
 /** The file's text, or undefined when there is none. Throws DiskError. */
 export async function readText(disk: Disk, path: string): Promise<string | undefined> {
@@ -16,18 +16,6 @@ export async function readText(disk: Disk, path: string): Promise<string | undef
  * when this has resolved. Makes the directory when it is missing. Throws DiskError; the old text stands then.
  */
 export async function writeText(disk: Disk, path: string, text: string): Promise<void> {
-  const directory = dirname(path)
-  const temporary = `${path}.tmp`
-  await disk.makeDirectory(directory)
-  const file = await disk.open(temporary, 'create')
-  try {
-    // What an earlier attempt left behind may be longer than what comes now.
-    await file.truncate(0)
-    await file.write([Buffer.from(text)], 0)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await disk.rename(temporary, path)
-  await disk.syncDirectory(directory)
+  await disk.makeDirectory(dirname(path))
+  await replaceFile(disk, path, Buffer.from(text))
 }

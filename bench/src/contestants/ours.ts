@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { NODE_FLAGS } from '@rocketcluster/config'
 import type { Conf, Contestant } from './contestant.ts'
 import { startNode } from './node-process.ts'
 import { registered } from './registered.ts'
@@ -61,8 +62,4 @@ export function ours(entryPoints: EntryPoints): Contestant {
 }
 
 /** As `rocketcluster up` starts it, and for profiling further flags, such as `--cpu-prof --cpu-prof-dir DIR`. */
-const BROKER_FLAGS = [
-  '--single-threaded-gc',
-  '--max-semi-space-size=4',
-  ...(process.env.BENCH_BROKER_FLAGS ?? '').split(' ').filter(flag => flag !== ''),
-]
+const BROKER_FLAGS = [...NODE_FLAGS, ...(process.env.BENCH_BROKER_FLAGS ?? '').split(' ').filter(flag => flag !== '')]

@@ -1,4 +1,4 @@
-import type { Disk, Log } from '@rocketcluster/world'
+import { type Disk, type Log, replaceFile } from '@rocketcluster/world'
 import { makeDurableDirectory } from '../store/make-directory.ts'
 
 /**
@@ -70,21 +70,11 @@ export class JsonFile {
     // A directory that its parent has not been synced for vanishes with the power, and all that was saved with it.
     if (!this.#hasDirectory) await makeDurableDirectory(this.#disk, this.#directory)
     this.#hasDirectory = true
-    const temporary = `${this.path}.tmp`
-    const file = await this.#disk.open(temporary, 'create')
-    try {
-      const bytes = this.#print()
-      await file.truncate(0)
-      await file.write([bytes], 0)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    if (this.#hasPrevious) await this.#disk.rename(this.path, `${this.path}.bak`)
-    // Until the next rename has succeeded there is none: a second try must not fail over that.
-    this.#hasPrevious = false
-    await this.#disk.rename(temporary, this.path)
+    await replaceFile(this.#disk, this.path, this.#print(), async () => {
+      if (this.#hasPrevious) await this.#disk.rename(this.path, `${this.path}.bak`)
+      // Until the new one has its name there is none: a second try must not fail over that.
+      this.#hasPrevious = false
+    })
     this.#hasPrevious = true
-    await this.#disk.syncDirectory(this.#directory)
   }
 }

@@ -4,7 +4,13 @@ import { tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { processesOf, type RenderedCluster, type RenderedProcess, renderRocketCluster } from '@rocketcluster/config'
+import {
+  NODE_FLAGS,
+  processesOf,
+  type RenderedCluster,
+  type RenderedProcess,
+  renderRocketCluster,
+} from '@rocketcluster/config'
 import { ManifestError, parseRocketCluster, type RocketCluster } from '@rocketcluster/crds'
 import type { DiskLock } from '@rocketcluster/world'
 import { nodeDisk } from '@rocketcluster/world/node'
@@ -22,13 +28,6 @@ const program = (name: string) =>
 
 /** Programs by kind of process. */
 const PROGRAMS = { nameserver: program('nameserver'), broker: program('broker') } as const
-
-/**
- * A busy broker's garbage is young and gone at once: V8's helper threads spend more on waking up than they save. Collecting
- * on the one thread takes some 15 % off the CPU time of a send (bench). It has to stand in the command line: changed in a
- * running process, such flags crash V8. The small nursery gives back the network's buffers sooner: a fifth less memory.
- */
-const NODE_FLAGS = ['--single-threaded-gc', '--max-semi-space-size=4'] as const
 
 const POLL_MS = 25
 /** A process that dies so often before the cluster is ready will not get better by itself. */

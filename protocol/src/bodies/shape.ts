@@ -87,14 +87,20 @@ function entriesOf(value: Json, path: string): Iterable<[Json, Json]> {
   throw new FieldError(path, `${shown(value)} is not an object`)
 }
 
-/** A key of fastjson's WriteNonStringKeyAsString: the JSON text of an object, in quotes. */
-function keyOf(key: Json): Json {
-  if (typeof key !== 'string' || !key.startsWith('{')) return key
+/** fastjson's WriteNonStringKeyAsString makes an object's JSON text, in quotes, of a key; where text is wanted it is just text. */
+function readKey<K>(of: Shape<K>, key: Json, path: string): K {
+  if (typeof key !== 'string' || !key.startsWith('{')) return of.read(key, path)
+  let object: Json
   try {
-    return parse(key)
-  } catch {
-    return key
+    return of.read(key, path)
+  } catch (error) {
+    try {
+      object = parse(key)
+    } catch {
+      throw error
+    }
   }
+  return of.read(object, path)
 }
 
 /** A Java bean, and as such also a whole body. */
@@ -225,7 +231,7 @@ export const s = {
         for (const [name, item] of entriesOf(value, path)) {
           if (item === null) continue
           const text = typeof name === 'string' ? name : print(name)
-          map.set(key.read(keyOf(name), `${path} key ${shown(text)}`), of.read(item, `${path}[${shown(text)}]`))
+          map.set(readKey(key, name, `${path} key ${shown(text)}`), of.read(item, `${path}[${shown(text)}]`))
         }
         return map
       },
