@@ -1,5 +1,6 @@
 import { mkdir, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { freeBrokerPort, freePort } from '@rocketcluster/e2e'
 import {
   BROKER_NAME,
@@ -21,6 +22,11 @@ export interface Setting {
 }
 
 const START_TIMEOUT_MS = 300_000
+/**
+ * Rest after a fill, for both contestants: a sync ends when the (virtual) device has taken everything, and whoever is
+ * behind it goes on writing with the same processors. Without it sends were up to 40 % slower after 10 GiB, with it 4 %.
+ */
+const REST_PER_GIB_MS = 4500
 /** Messages of 1 KiB in one GiB. */
 const MESSAGES_PER_GIB = 2 ** 20
 /** What a stored message of 1 KiB takes on the disk, with its queue entry and two index entries, generously. */
@@ -141,6 +147,7 @@ export class Session {
       )
     if (messages > 0) await this.write('BenchFiller', messages, 'batches')
     await syncDisks()
+    await sleep(gib * REST_PER_GIB_MS)
   }
 
   /** A generator in a process of its own, aimed at this broker. */

@@ -7,6 +7,7 @@ import type { Measure, Pace } from './measure.ts'
 import { memoryDefaultHeap, memorySmallHeap } from './memory.ts'
 import { restart } from './restart.ts'
 import { asyncSends, syncSends } from './sends.ts'
+import { soak } from './soak.ts'
 import { start, startSmallHeap } from './start.ts'
 
 /** In the order in which they run; those that share a broker go from the undemanding to those that end it. */
@@ -23,4 +24,5 @@ export const measuresAt = (pace: Pace): readonly Measure[] => [
   syncSends,
   startSmallHeap,
   memorySmallHeap,
+  soak,
 ]
