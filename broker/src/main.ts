@@ -54,7 +54,10 @@ await runProcess(async () => {
           host: config.metricsPromExporterHost || config.bindAddress,
           port: config.metricsPromExporterPort,
           routes: {
-            '/livez': async () => ({ status: 200, body: 'ok\n' }),
+            '/livez': async () =>
+              broker.deadReason === undefined
+                ? { status: 200, body: 'ok\n' }
+                : { status: 503, body: `only a restart helps: ${broker.deadReason}\n` },
             '/readyz': async () =>
               broker.ready
                 ? { status: 200, body: 'ok\n' }

@@ -1,10 +1,12 @@
 import type { BrokerConfig } from '@rocketcluster/config'
 import { type StoreConfig, storeConfig } from './store/config.ts'
+import type { Store } from './store/store.ts'
 
 /** What the store reads at each use, so that a change at run time counts at once. */
 const LIVE_KEYS = [
   'maxMessageSize',
   'syncFlushTimeout',
+  'messageDelayLevel',
   'fileReservedTime',
   'deleteWhen',
   'diskMaxUsedSpaceRatio',
@@ -17,11 +19,12 @@ const LIVE_KEYS = [
   'maxTransferBytesOnMessageInDisk',
   'maxTransferCountOnMessageInDisk',
   'maxFilterMessageSize',
+  'accessMessageInMemoryMaxRatio',
 ] as const satisfies readonly (keyof StoreConfig & keyof BrokerConfig)[]
 
 /** Hands changed keys on to a store that is running. */
-export function applyLiveKeys(store: StoreConfig, config: BrokerConfig): void {
-  Object.assign(store, Object.fromEntries(LIVE_KEYS.map(key => [key, config[key]])))
+export function applyLiveKeys(store: Store, config: BrokerConfig): void {
+  store.configure(Object.fromEntries(LIVE_KEYS.map(key => [key, config[key]])))
 }
 
 /** The store's part of broker.conf. Throws RangeError naming the key, its value and what is allowed. */
@@ -38,6 +41,7 @@ export function storeConfigOf(config: BrokerConfig, storeHost: Uint8Array, physi
     messageIndexEnable: config.messageIndexEnable,
     maxHashSlotNum: config.maxHashSlotNum,
     maxIndexNum: config.maxIndexNum,
+    messageDelayLevel: config.messageDelayLevel,
     fileReservedTime: config.fileReservedTime,
     deleteWhen: config.deleteWhen,
     diskMaxUsedSpaceRatio: config.diskMaxUsedSpaceRatio,

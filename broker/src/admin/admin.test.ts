@@ -451,6 +451,8 @@ describe('configuration', () => {
       expect(config.fileReservedTime).toBe(7)
       expect(await text()).toContain('fileReservedTime=7\n')
       await expect(fixture.send('T', { body: 'x'.repeat(2001) })).rejects.toMatchObject({ status: 'MESSAGE_ILLEGAL' })
+      await update('maxMessageSize=90000\n')
+      await fixture.send('T', { body: 'x'.repeat(90_000) })
       const { body } = await fixture.ask(ask.viewMessageById, {
         offset: Number.parseInt((await fixture.send('T')).msgId.slice(16), 16),
       })

@@ -78,8 +78,8 @@ export class CommitLog {
   readonly #owner: CommitLogOwner
   readonly #stats: StoreStats
   readonly #syncFlush: boolean
-  readonly #maxRecordSize: number
-  readonly #maxWaitingBytes: number
+  #maxRecordSize = 0
+  #maxWaitingBytes = 0
 
   /** Ends of the log, in falling order: what has a place, what the disk took, what is synced. */
   #appended = 0
@@ -122,8 +122,7 @@ export class CommitLog {
     this.#stats = stats
     this.tail = new HotTail(config.hotTailBytes, config.hotTailSlabBytes)
     this.#syncFlush = config.flushDiskType === 'SYNC_FLUSH'
-    this.#maxRecordSize = Math.min(config.maxMessageSize + MAX_OVERHEAD, files.fileSizeBytes - BLANK_SIZE)
-    this.#maxWaitingBytes = Math.max(config.hotTailBytes, 2 * this.#maxRecordSize)
+    this.configured()
     this.#record = {
       topic: NOTHING,
       queueId: 0,
@@ -137,6 +136,13 @@ export class CommitLog {
       body: NOTHING,
       properties: NOTHING,
     }
+  }
+
+  /** Takes over what has changed in the configuration that it was given: maxMessageSize. */
+  configured(): void {
+    const { maxMessageSize, hotTailBytes } = this.#config
+    this.#maxRecordSize = Math.min(maxMessageSize + MAX_OVERHEAD, this.files.fileSizeBytes - BLANK_SIZE)
+    this.#maxWaitingBytes = Math.max(hotTailBytes, 2 * this.#maxRecordSize)
   }
 
   /** Where recovery found the end of the log; everything before it is synced. */
@@ -176,6 +182,11 @@ export class CommitLog {
   /** storeTimestamp of the last message synced. */
   get syncedTimestamp(): number {
     return this.#lastTimestampSynced
+  }
+
+  /** Whether only a restart, with its recovery, can make the log take messages again. */
+  get dead(): boolean {
+    return this.#dead
   }
 
   get failure(): ResponseError | undefined {

@@ -78,7 +78,6 @@ export class MessageReader {
   readonly #stats: StoreStats
   readonly #log: Log
   /** A reader closer to the end than this counts as reading from memory. */
-  readonly #inMemoryBytes: number
 
   constructor(parts: {
     config: StoreConfig
@@ -98,7 +97,11 @@ export class MessageReader {
     this.#readable = parts.readable
     this.#stats = parts.stats
     this.#log = parts.log
-    this.#inMemoryBytes = (this.#config.physicalMemoryBytes * this.#config.accessMessageInMemoryMaxRatio) / 100
+  }
+
+  /** How far behind the log's end counts as in memory. */
+  get #inMemoryBytes(): number {
+    return (this.#config.physicalMemoryBytes * this.#config.accessMessageInMemoryMaxRatio) / 100
   }
 
   get(request: GetMessageRequest): GetMessageResult | Promise<GetMessageResult> {

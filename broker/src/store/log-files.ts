@@ -38,13 +38,22 @@ export class LogFiles {
   readonly directory: string
   readonly #disk: Disk
   readonly #maxOpenFiles: number
+  readonly #setting: string
   readonly #files: LogFile[] = []
   readonly #creating = new Map<number, Promise<LogFile>>()
   #tick = 0
   #open = 0
 
-  constructor(disk: Disk, directory: string, fileSizeBytes: number, maxOpenFiles: number) {
+  /** `setting` names the key of broker.conf that gives the files their size. */
+  constructor(
+    disk: Disk,
+    directory: string,
+    fileSizeBytes: number,
+    maxOpenFiles: number,
+    setting = 'mappedFileSizeCommitLog',
+  ) {
     this.#disk = disk
+    this.#setting = setting
     this.directory = directory
     this.fileSizeBytes = fileSizeBytes
     this.#maxOpenFiles = maxOpenFiles
@@ -89,7 +98,7 @@ export class LogFiles {
       const path = `${this.directory}/${entry.name}`
       if (!Number.isSafeInteger(start) || start % this.fileSizeBytes !== 0)
         throw new Error(
-          `${path}: a commitlog file must begin at a multiple of mappedFileSizeCommitLog, which is ${this.fileSizeBytes}; set it to what the store was made with`,
+          `${path}: a log file must begin at a multiple of ${this.#setting}, which is ${this.fileSizeBytes}; set it to what the store was made with`,
         )
       const expected = this.#files.length > 0 ? this.maxOffset : start
       if (start !== expected)
@@ -99,7 +108,7 @@ export class LogFiles {
       const sizeBytes = (await this.#disk.stat(path))?.sizeBytes ?? 0
       if (sizeBytes > this.fileSizeBytes)
         throw new Error(
-          `${path} has ${sizeBytes} bytes; mappedFileSizeCommitLog is ${this.fileSizeBytes}: set it to what the store was made with`,
+          `${path} has ${sizeBytes} bytes; ${this.#setting} is ${this.fileSizeBytes}: set it to what the store was made with`,
         )
       const file = new LogFile(this.directory, start)
       this.#files.push(file)

@@ -316,6 +316,19 @@ describe('getMessage', () => {
       await expect(get(store, 0)).rejects.toThrow(/reading messages failed: .*EIO/)
       expect((await get(store, 99)).bodies).toEqual(['m99'])
     }))
+
+  test('a full disk heals, a failed one needs a restart, and the store says which', () =>
+    withStore({}, async (store, host) => {
+      expect(store.deadReason).toBeUndefined()
+      host.disk.fail({ on: 'write', path: '/store/commitlog/', code: 'ENOSPC', times: 1 })
+      await expect(store.put(message())).rejects.toThrow(/ENOSPC/)
+      expect(store.deadReason).toBeUndefined()
+      await host.world.clock.sleep(60_000)
+      await store.put(message())
+      host.disk.fail({ on: 'write', path: '/store/commitlog/', code: 'EIO', times: 1 })
+      await expect(store.put(message())).rejects.toThrow(/EIO/)
+      expect(store.deadReason).toMatch(/EIO/)
+    }))
 })
 
 describe('other ways to find a message', () => {

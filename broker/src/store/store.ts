@@ -13,7 +13,7 @@ import type { Put } from './commit-group.ts'
 import { CommitLog, type CommitLogOwner } from './commit-log.ts'
 import type { StoreConfig } from './config.ts'
 import type { ConsumeQueues } from './consume-queues.ts'
-import { isRecordAt, MessageReader } from './get-message.ts'
+import { isRecordAt, MessageReader, type Units } from './get-message.ts'
 import type { IndexService } from './index-service.ts'
 import { LogFiles } from './log-files.ts'
 import { makeDurableDirectory } from './make-directory.ts'
@@ -178,12 +178,26 @@ export class Store {
     this.#retention.run().catch(() => {})
   }
 
+  /** Changes settings that count at once; see `LIVE_KEYS` of store-config-of.ts. */
+  configure(changes: Partial<StoreConfig>): void {
+    Object.assign(this.config, changes)
+    this.#log.configured()
+  }
+
   // ---- writing
 
   /** Whether messages are taken, and if not why. */
   get writable(): Writable | NotWritable {
     for (const reason of this.#obstacles.values()) return { ok: false, reason }
     return { ok: true }
+  }
+
+  /**
+   * Why the log takes no more messages in this process's life: a disk that failed (not one that is full). A restart
+   * recovers what was acknowledged and goes on.
+   */
+  get deadReason(): string | undefined {
+    return this.#log.dead ? this.#log.failure?.message : undefined
   }
 
   #setObstacle(who: string, reason: string | undefined): void {
@@ -304,6 +318,15 @@ export class Store {
     } catch (error) {
       return this.#cannotRead(error)
     }
+  }
+
+  /**
+   * Entries of the consume queue (`cq-unit.ts`) from `queueOffset` on: up to `maxCount`, fewer where memory or a file ends,
+   * none outside of [minOffset, maxOffset). At once when they are in memory. The buffer is only to be read. Rejects with
+   * DiskError.
+   */
+  entries(topic: string, queueId: number, queueOffset: number, maxCount: number): Units | Promise<Units> {
+    return this.#queues.read(topic, queueId, queueOffset, maxCount)
   }
 
   minOffset(topic: string, queueId: number): number {
