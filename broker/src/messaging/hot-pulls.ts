@@ -66,7 +66,7 @@ export class HotPulls {
     const oneWay = (request.flag & ONE_WAY) !== 0
     if (!oneWay && !connection.closed) this.#write(request.opaque, code, connection, answer)
     else answer.written?.()
-    this.#done(request, connection, oneWay ? -1 : code, bytes, startedMs)
+    this.#done(request, connection, oneWay ? -1 : code, bytes, startedMs, answer.held === true)
   }
 
   #write(opaque: number, code: number, connection: ServerConnection, answer: PullAnswer): void {
@@ -122,12 +122,19 @@ export class HotPulls {
     const remark =
       known || !(error instanceof Error) ? String((error as Error).message ?? error) : `${error.name}: ${error.message}`
     if (!oneWay) connection.answer({ code, opaque: request.opaque, remark, ext: undefined })
-    this.#done(request, connection, oneWay ? -1 : code, bytes, startedMs)
+    this.#done(request, connection, oneWay ? -1 : code, bytes, startedMs, false)
   }
 
-  #done(request: PullRequest, connection: ServerConnection, status: number, bytes: number, startedMs: number): void {
+  #done(
+    request: PullRequest,
+    connection: ServerConnection,
+    status: number,
+    bytes: number,
+    startedMs: number,
+    held: boolean,
+  ): void {
     const { stats, world } = this.#services
     connection.done(bytes)
-    stats.answered(request.code, status, world.clock.monotonicMs() - startedMs, (request.flag & ONE_WAY) !== 0, true)
+    stats.answered(request.code, status, world.clock.monotonicMs() - startedMs, (request.flag & ONE_WAY) !== 0, held)
   }
 }

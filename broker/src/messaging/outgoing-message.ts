@@ -13,19 +13,7 @@ import type { MessageToStore } from '../store/types.ts'
  * A message on its way into the log whose properties the broker looks at or changes: one that is delayed, half, sent
  * back, or written by the broker itself. Ordinary sends never take this shape (`stored-properties.ts`).
  */
-export interface OutgoingMessage {
-  readonly topic: string
-  readonly queueId: number
-  /** The user's flag. */
-  readonly flag: number
-  readonly sysFlag: number
-  readonly bornTimestamp: number
-  /** Address and port in the record's form. */
-  readonly bornHost: Uint8Array
-  readonly reconsumeTimes: number
-  readonly preparedTransactionOffset: number
-  /** As stored, maybe compressed. */
-  readonly body: Uint8Array
+export interface OutgoingMessage extends Omit<MessageToStore, 'properties' | 'tagsCode' | 'uniqKey' | 'keys'> {
   readonly properties: ReadonlyMap<string, string>
 }
 

@@ -237,6 +237,14 @@ describe('long polling', () => {
       const [reply, tookMs] = await waiting
       expect(bodies(reply)).toEqual(['news'])
       expect(tookMs).toBeLessThan(3030)
+      await held(fixture, { queueOffset: 0 })
+      const pulls = [...fixture.broker.services.stats.rpc.values()].filter(
+        ({ code }) => code === brokerRequests.pullMessage.code,
+      )
+      expect(pulls.map(({ longPolling, latency }) => [longPolling, latency.count])).toEqual([
+        [true, 1],
+        [false, 1],
+      ])
       expect(fixture.broker.services.heldPulls.size).toBe(0)
     }),
   )

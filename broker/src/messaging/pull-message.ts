@@ -11,7 +11,8 @@ import { filterOf, findSubscription, PULL_COMMIT_OFFSET, PULL_SUSPEND } from './
 
 type Pull = typeof brokerRequests.pullMessage
 export type PullHeader = HeaderOf<Pull>
-export type PullAnswer = AnswerOf<Pull>
+/** `held`: it waited for a message. */
+export type PullAnswer = AnswerOf<Pull> & { held?: boolean }
 
 /** ForbiddenType.java: why a pull is refused, for clients that show it. */
 const FORBIDDEN = { broker: 1, group: 2, topic: 3, broadcasting: 4, subscription: 5 } as const
@@ -104,7 +105,7 @@ async function waitAndAnswer(
 ): Promise<PullAnswer> {
   await arrival(header, filter, connection, services)
   const result = await get(services, header, filter)
-  return answer(services, header, result, statusOf(result.status, header.queueOffset))
+  return { ...answer(services, header, result, statusOf(result.status, header.queueOffset)), held: true }
 }
 
 function get(services: BrokerServices, header: PullHeader, filter: MessageFilter | undefined) {
