@@ -20,6 +20,8 @@ const { values } = parseArgs({
     'in-flight': { type: 'string', default: '512' },
     /** 1 to 10. */
     queues: { type: 'string', default: '4' },
+    /** `delay:18` is a level, `timer:3600` seconds, `half` the first part of a transaction. */
+    kind: { type: 'string', default: 'plain' },
     /** Messages in one request. */
     batch: { type: 'string', default: '1' },
     'warm-up-seconds': { type: 'string', default: '0' },
@@ -35,12 +37,24 @@ let requests = Math.ceil(Number(values.count) / batch) || Number.POSITIVE_INFINI
 /** A broker that is still cold may be busy for a moment; one that refuses this much does not work. */
 const mostRefusals = 1000 + requests / 10
 const warmUpMs = Number(values['warm-up-seconds']) * 1000
+/** MessageSysFlag.java TRANSACTION_PREPARED_TYPE */
+const PREPARED = 4
+function ofKind(kind: string): { properties?: string; sysFlag?: number } {
+  const [what, amount] = kind.split(':')
+  if (what === 'plain') return {}
+  if (what === 'delay') return { properties: `DELAY\x01${amount}\x02` }
+  if (what === 'timer') return { properties: `TIMER_DELAY_SEC\x01${amount}\x02` }
+  if (what === 'half') return { properties: 'TRAN_MSG\x01true\x02PGROUP\x01bench_producers\x02', sysFlag: PREPARED }
+  return giveUp('send-load', `--kind ${kind}: there are plain, delay:LEVEL, timer:SECONDS and half`)
+}
+
 const { frame, opaqueAt, queueAt, serialsAt } = sendTemplate({
   topic: values.topic,
   brokerName: values.broker,
   bodyBytes: Number(values.size),
   queues,
   batch,
+  ...ofKind(values.kind),
 })
 
 /** Buffers of whole frames to patch and send again; one is free again when the socket has taken it. */

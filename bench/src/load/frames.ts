@@ -48,6 +48,10 @@ export interface SendShape {
   readonly queues: number
   /** Messages in one request: 1 makes SEND_MESSAGE_V2, more SEND_BATCH_MESSAGE. */
   readonly batch: number
+  /** Further properties, each with its end: `DELAY\x0118\x02`. */
+  readonly properties?: string
+  /** MessageSysFlag.java */
+  readonly sysFlag?: number
 }
 
 const properties = `KEYS\x01${KEY}${NO_SERIAL}\x02UNIQ_KEY\x01${UNIQ_KEY}${NO_SERIAL}\x02WAIT\x01true\x02TAGS\x01TagA\x02`
@@ -66,6 +70,7 @@ function batchBody(shape: SendShape): Buffer {
 
 export function sendTemplate(shape: SendShape): SendTemplate {
   const single = shape.batch === 1
+  const ofOne = properties + (shape.properties ?? '')
   const body = single ? Buffer.alloc(shape.bodyBytes, 'x') : batchBody(shape)
   const { frame, header } = frameOf(
     single ? 310 : 320,
@@ -75,10 +80,10 @@ export function sendTemplate(shape: SendShape): SendTemplate {
       c: 'TBW102',
       d: String(shape.queues),
       e: '0',
-      f: '0',
+      f: String(shape.sysFlag ?? 0),
       g: String(Date.now()),
       h: '0',
-      i: single ? properties : 'WAIT\x01true\x02',
+      i: single ? ofOne : 'WAIT\x01true\x02',
       j: '0',
       k: 'false',
       m: String(!single),

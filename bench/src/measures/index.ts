@@ -5,6 +5,7 @@ import { javaSends } from './java-sends.ts'
 import { latency } from './latency.ts'
 import type { Measure, Pace } from './measure.ts'
 import { memoryDefaultHeap, memorySmallHeap } from './memory.ts'
+import { pending } from './pending.ts'
 import { restart } from './restart.ts'
 import { asyncSends, syncSends } from './sends.ts'
 import { soak } from './soak.ts'
@@ -25,4 +26,5 @@ export const measuresAt = (pace: Pace): readonly Measure[] => [
   startSmallHeap,
   memorySmallHeap,
   soak,
+  pending,
 ]
