@@ -15,16 +15,28 @@ import type { BackgroundService } from './background-service.ts'
 import { ClientRegistry } from './clients/client-registry.ts'
 import { Configuration } from './configuration.ts'
 import { brokerHandlers, handledRequests } from './handlers.ts'
+import { ScheduleMessageService } from './messaging/delay/schedule-message-service.ts'
+import { ConsumerFilters } from './messaging/filter/consumer-filters.ts'
 import { HeldPulls } from './messaging/held-pulls.ts'
 import { HotPulls, PULL_CODES } from './messaging/hot-pulls.ts'
 import { HotSends } from './messaging/hot-sends.ts'
+import { OrderLocks } from './messaging/order/order-locks.ts'
+import { MessageRequestModes } from './messaging/pop/message-request-modes.ts'
+import { Pops } from './messaging/pop/pops.ts'
+import { TopicRoutes } from './messaging/pop/topic-routes.ts'
 import { Puts } from './messaging/puts.ts'
+import { DeadLetters } from './messaging/retry/dead-letters.ts'
 import { Sends } from './messaging/sends.ts'
 import { StoredProperties } from './messaging/stored-properties.ts'
+import { TimerMessageStore } from './messaging/timer/timer-message-store.ts'
+import { timerRedirect } from './messaging/timer/timer-redirect.ts'
+import { Askers } from './messaging/transactions/askers.ts'
+import { Transactions } from './messaging/transactions/transactions.ts'
 import { ConsumerOffsets } from './metadata/consumer-offsets.ts'
 import { SubscriptionGroups } from './metadata/subscription-groups.ts'
 import { Topics, withoutMappings } from './metadata/topics.ts'
 import { NameServers } from './name-servers.ts'
+import { RecentStats } from './recent-stats.ts'
 import type { BrokerServices } from './services.ts'
 import { BrokerStats } from './stats.ts'
 import { Store } from './store/store.ts'
@@ -42,7 +54,13 @@ export interface BrokerOptions {
  * The fast ("VIP") port serves everything but reads, so that a flood of readers cannot delay senders
  * (BrokerController.java registers the pull family on the main server only).
  */
-const NOT_ON_FAST_PORT = PULL_CODES
+const NOT_ON_FAST_PORT = [
+  ...PULL_CODES,
+  handledRequests.popMessage.code,
+  handledRequests.peekMessage.code,
+  handledRequests.notification.code,
+  handledRequests.pollingInfo.code,
+]
 const SEND_CODES = [
   handledRequests.sendMessage.code,
   handledRequests.sendMessageV2.code,
@@ -62,6 +80,9 @@ const LAST_ANSWERS_LOOK_MS = 5
 /** How often silent clients, and held pulls whose time is up, are looked for. */
 const EXPIRE_CLIENTS_MS = 10_000
 const EXPIRE_PULLS_MS = 100
+
+/** BrokerController.java */
+const FLUSH_FILTERS_MS = 10_000
 
 /** What stopping needs of a listening port. */
 interface Server {
@@ -105,6 +126,11 @@ export class Broker {
     return this.services.nameServers.registeredEverywhere && this.#stopping === undefined
   }
 
+  /** Why this process has to be replaced by a new one, or undefined: its disk has failed. */
+  get deadReason(): string | undefined {
+    return this.services.store.deadReason
+  }
+
   /**
    * Opens the store (with recovery when it was not closed cleanly), listens, and registers with every name server.
    * Resolves when clients can be served. Throws when the store is locked or unreadable, or a port is taken; nothing
@@ -117,19 +143,46 @@ export class Broker {
     // The address stands in every record. Its port is known only when it is bound, and nothing is appended before.
     const storeHost = encodeHost(config.brokerIP1, config.listenPort)
     const store = await Store.open(world, storeConfigOf(config, storeHost, options.physicalMemoryBytes))
+    // Nothing goes before it is known what still waits for its time.
+    store.neededFrom = async () => 0
     const client = new RemotingClient(world, {})
     const started: { close(): Promise<void> }[] = [store, { close: async () => client.close() }]
     try {
       const topics = await Topics.load(world, config, directory, world.log)
       const groups = await SubscriptionGroups.load(world, config, directory, world.log)
       const offsets = await ConsumerOffsets.load(world, directory, world.log)
+      const filters = await ConsumerFilters.load(world, config, directory)
       const stats = new BrokerStats()
       const clients = new ClientRegistry<ServerConnection>(world.clock)
       const heldPulls = new HeldPulls()
       const arrivals = new Arrivals(world.log)
       store.onArrival = arrived => arrivals.arrived(arrived)
       arrivals.add(arrived => heldPulls.arrived(arrived))
-      const puts = new Puts(store, [])
+      const schedule = new ScheduleMessageService({ world, store, stats, directory, config })
+      arrivals.add(() => schedule.arrived())
+      const puts = new Puts(store, [
+        schedule.redirect,
+        timerRedirect(config, {
+          now: () => world.clock.now(),
+          randomInt: bound => world.random.int(bound),
+          congestion: slotMs => timer.congestion(slotMs),
+        }),
+      ])
+      const timer = new TimerMessageStore({ world, store, puts, stats, config })
+      arrivals.add(() => timer.arrived())
+      store.neededFrom = () => timer.neededFrom()
+      const askers = new Askers(clients, config.brokerName)
+      const transactions = new Transactions({ world, config, store, puts, topics, offsets, askers, stats, directory })
+      const orderLocks = new OrderLocks(world.clock)
+      const recentStats = new RecentStats(world.clock, stats, config.brokerClusterName)
+      const deadLetters = new DeadLetters({
+        groups,
+        topics,
+        stats,
+        hasOrderLocks: group => orderLocks.anyHeld(group),
+      })
+      const pops = await Pops.load({ world, config, store, topics, groups, offsets, arrivals, deadLetters, directory })
+      const requestModes = await MessageRequestModes.load(world, directory, world.log)
       const uniqKeys = new UniqKeyGenerator({
         clock: world.clock,
         ip: storeHost.subarray(0, storeHost.length - 4),
@@ -155,13 +208,23 @@ export class Broker {
         groups,
         offsets,
         clients,
+        filters,
         arrivals,
         heldPulls,
         puts,
+        transactions,
+        orderLocks,
+        schedule,
+        timer,
+        deadLetters,
+        pops,
+        requestModes,
+        routes: new TopicRoutes(client, world.clock, () => services.nameServers.addresses),
         sends: undefined as unknown as Sends,
         nameServers: undefined as unknown as NameServers,
         stats,
         throughput,
+        recentStats,
         brokerStart: world.clock.now(),
         updateConfig: changes => configuration.update(changes),
       }
@@ -190,10 +253,13 @@ export class Broker {
           },
           // A stranger's codes are one: each would cost a histogram for ever.
           onRequest: ({ code, status, latencyMs, oneWay }) =>
-            stats.answered(HANDLED_CODES.has(code) ? code : UNKNOWN_CODE, status, latencyMs, oneWay, isPull(code)),
+            stats.answered(HANDLED_CODES.has(code) ? code : UNKNOWN_CODE, status, latencyMs, oneWay, false),
         })
-      // Only here are pulls held, and each server counts its connections from 0.
-      const main = serve(config.listenPort, [], id => heldPulls.connectionClosed(id))
+      // Only here are pulls and pops held, and each server counts its connections from 0.
+      const main = serve(config.listenPort, [], id => {
+        heldPulls.connectionClosed(id)
+        pops.connectionClosed(id)
+      })
       const { port } = await main.start()
       started.push({ close: () => main.close({ graceMs: 0 }) })
       storeHost.writeInt32BE(port, storeHost.length - 4)
@@ -203,6 +269,8 @@ export class Broker {
         topics,
         store,
         puts,
+        transactions,
+        deadLetters,
         properties,
         randomInt,
         now: () => world.clock.now(),
@@ -250,9 +318,12 @@ export class Broker {
           .markOrdered(ordered)
           .catch(error => world.log.warn({ error }, 'topics that a name server calls ordered are not marked yet'))
       }
-      clients.onMembersChanged = group => notifyMembers(services, group)
+      clients.onMembersChanged = group => {
+        if (!clients.consumerGroup(group)) filters.unregister(group)
+        notifyMembers(services, group)
+      }
       configuration.onChange = () => {
-        applyLiveKeys(store.config, config)
+        applyLiveKeys(store, config)
         properties.configure({ ...config, clusterName: config.brokerClusterName })
         hotSends.reply = sendReply()
       }
@@ -270,13 +341,20 @@ export class Broker {
         every(EXPIRE_PULLS_MS, () => heldPulls.expire(world.clock.monotonicMs())),
         every(EXPIRE_CLIENTS_MS, () => {
           for (const channel of clients.expire()) channel.destroy()
+          orderLocks.expire()
         }),
         every(1000, () => throughput.sample()),
+        every(RecentStats.PERIOD_MS, () => recentStats.sample()),
         every(config.flushConsumerOffsetInterval, () => {
           offsets.flush().catch(error => world.log.error({ error }, 'consumer offsets cannot be saved; trying again'))
         }),
       ]
-      const background: BackgroundService[] = []
+      timers.push(
+        every(FLUSH_FILTERS_MS, () => {
+          filters.flush().catch(error => world.log.error({ error }, 'consumer filters cannot be saved; trying again'))
+        }),
+      )
+      const background: BackgroundService[] = [schedule, timer, transactions, pops]
       for (const service of background) {
         await service.start()
         started.push({ close: () => service.stop() })
@@ -300,12 +378,14 @@ export class Broker {
   }
 
   async #stop(): Promise<void> {
-    const { world, config, nameServers, heldPulls, offsets, topics, groups, store, sends, clients } = this.services
+    const { world, config, nameServers, heldPulls, pops, filters, offsets, topics, groups, store, sends, clients } =
+      this.services
     await nameServers.stop()
     // Every connection that closes now would tell all others.
     clients.onMembersChanged = () => {}
     for (const server of this.#servers) server.goAway()
     heldPulls.close()
+    pops.close()
     const patienceEndMs = world.clock.monotonicMs() + LAST_ANSWERS_MS
     // What is stored is acknowledged before its connection closes: else its producer sends it again.
     while (sends.outstanding > 0 && world.clock.monotonicMs() < patienceEndMs)
@@ -315,7 +395,7 @@ export class Broker {
     for (const timer of this.#timers) timer.cancel()
     const ended = await Promise.allSettled(this.#background.map(service => service.stop()))
     await this.#client.close()
-    const saved = await Promise.allSettled([offsets.flush(), topics.save(), groups.save()])
+    const saved = await Promise.allSettled([offsets.flush(), filters.flush(), topics.save(), groups.save()])
     for (const result of [...ended, ...saved])
       if (result.status === 'rejected')
         this.#log.error({ error: result.reason }, 'metadata or progress could not be saved')
@@ -323,8 +403,6 @@ export class Broker {
     this.#log.info({}, 'the broker has stopped')
   }
 }
-
-const isPull = (code: number) => NOT_ON_FAST_PORT.includes(code)
 
 const hostAndPort = (host: string, port: number) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
 

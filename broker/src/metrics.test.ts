@@ -36,6 +36,7 @@ test(
         subscription: '*',
         subVersion: 0,
       })
+      await fixture.broker.services.groups.find('CG')
       await fixture.ask(ask.updateConsumerOffset, { consumerGroup: 'CG', topic: 'T', queueId: 0, commitOffset: 2 })
       await fixture.sim.sleep(5000)
       const topic = 'is_system="false",message_type="normal",topic="T"'
@@ -71,6 +72,7 @@ test(
   withBroker(async fixture => {
     await fixture.send('T')
     await fixture.send('U')
+    await fixture.broker.services.groups.find('CG')
     for (const topic of ['T', 'U'])
       await fixture.ask(ask.updateConsumerOffset, { consumerGroup: 'CG', topic, queueId: 0, commitOffset: 0 })
     await fixture.ask(ask.deleteTopicInBroker, { topic: 'U' })

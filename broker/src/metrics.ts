@@ -1,5 +1,9 @@
-import { requestByCode, responseCodes, versionName } from '@rocketcluster/protocol'
+import { isSystemGroup, requestByCode, responseCodes, SCHEDULE_TOPIC, versionName } from '@rocketcluster/protocol'
 import { collectDefaultMetrics, Registry } from 'prom-client'
+import { type ReviveCount, SCAN_TIME_BUCKETS } from './messaging/pop/pop-stats.ts'
+import { TIMER_BOUNDS_S } from './messaging/timer/timer-message-store.ts'
+import { DELAY_BUCKETS_S } from './messaging/timer/timer-state.ts'
+import { FINISH_LATENCY_BUCKETS } from './messaging/transactions/transaction-counts.ts'
 import { isSystemTopic } from './metadata/system-topics.ts'
 import type { BrokerServices } from './services.ts'
 import { type Buckets, MESSAGE_SIZE_BUCKETS, RPC_LATENCY_BUCKETS } from './stats.ts'
@@ -45,27 +49,44 @@ function countBy<T>(items: Iterable<T>, labelsOf: (item: T) => Labels): Sample[]
   return [...counted.values()]
 }
 
+type Places = readonly (readonly [queueId: number, queueOffset: number])[]
+
 interface Lag {
   readonly labels: Labels
   readonly topic: string
   readonly messages: number
+  /** Of these, what nobody has popped yet. What a consumer has pulled and not committed is among them: the broker does not know. */
+  readonly ready: number
+  /** And what was popped and is not acknowledged. */
+  readonly inFlight: number
   /** The queues that hold messages not yet consumed, with the first such offset. */
-  readonly behind: readonly (readonly [queueId: number, queueOffset: number])[]
+  readonly behind: Places
+  /** As above, of messages that nobody has popped. */
+  readonly waiting: Places
 }
 
 /** How far each group is behind in each topic: only what has committed offsets, so idle topics cost nothing. */
 function* lags(services: BrokerServices): Generator<Lag> {
-  const { offsets, store, topics } = services
+  const { offsets, pops, store, topics } = services
   for (const [topic, group, queues] of offsets.entries()) {
-    if (!topics.get(topic)) continue
+    // The broker's own progress is no consumer's.
+    if (!topics.get(topic) || isSystemGroup(group)) continue
     let messages = 0
+    let ready = 0
+    let inFlight = 0
     const behind: [number, number][] = []
+    const waiting: [number, number][] = []
     for (const [queueId, queueOffset] of queues) {
-      const from = Math.max(queueOffset, store.minOffset(topic, queueId))
-      const lag = store.maxOffset(topic, queueId) - from
-      if (lag <= 0) continue
-      messages += lag
-      behind.push([queueId, from])
+      const popped = pops.ledger.positionOf(topic, group, queueId)
+      const from = Math.max(queueOffset, popped?.nextOffset ?? 0, store.minOffset(topic, queueId))
+      const notPopped = Math.max(0, store.maxOffset(topic, queueId) - from)
+      const invisible = popped?.inFlight ?? 0
+      ready += notPopped
+      inFlight += invisible
+      if (notPopped > 0) waiting.push([queueId, from])
+      if (notPopped + invisible === 0) continue
+      messages += notPopped + invisible
+      behind.push([queueId, Math.min(from, popped?.firstInFlight ?? from)])
     }
     const labels = {
       consumer_group: group,
@@ -73,23 +94,40 @@ function* lags(services: BrokerServices): Generator<Lag> {
       is_retry: String(topic.startsWith('%RETRY%')),
       is_system: system(services, topic),
     }
-    yield { labels, topic, messages, behind }
+    yield { labels, topic, messages, ready, inFlight, behind, waiting }
   }
 }
 
 /** Reads one message of each queue that is behind: the only metric that may touch the disk. */
-async function lagLatencyMs({ store, world }: BrokerServices, { topic, behind }: Lag): Promise<number> {
+async function ageMs({ store, world }: BrokerServices, topic: string, places: Places): Promise<number> {
   let oldest = Number.POSITIVE_INFINITY
-  for (const [queueId, queueOffset] of behind) {
+  for (const [queueId, queueOffset] of places) {
     const storedMs = await store.storeTimestampAt(topic, queueId, queueOffset).catch(() => -1)
     if (storedMs > 0) oldest = Math.min(oldest, storedMs)
   }
   return Number.isFinite(oldest) ? Math.max(0, world.clock.now() - oldest) : 0
 }
 
+function* reviveCounts(counts: ReadonlyMap<string, ReviveCount>): Generator<Sample> {
+  for (const { topic, group, type, queueId, status, count } of counts.values())
+    yield {
+      labels: {
+        topic,
+        consumer_group: group,
+        ...(type === undefined ? {} : { revive_message_type: lower(type) }),
+        ...(queueId === undefined ? {} : { queue_id: queueId }),
+        ...(status === undefined ? {} : { put_status: lower(status) }),
+      },
+      value: count,
+    }
+}
+
 const STORAGE = { storage_type: 'local', storage_medium: 'disk' }
 
 const lower = (text: string) => text.toLowerCase()
+
+/** Of what is counted in a topic; delayed messages that have come count as ordinary ones there. */
+const messageType = (topic: string) => (topic === SCHEDULE_TOPIC ? 'delay' : 'normal')
 
 /** SEND_MESSAGE_V2 is `send_message_v2`; a code that nobody has named is itself (RemotingHelper.java#getRequestCodeDesc). */
 function requestName(code: number): string {
@@ -141,7 +179,10 @@ const definitions: readonly Definition[] = [
     type: 'counter',
     *collect(services) {
       for (const [topic, { messages }] of services.stats.in)
-        yield { labels: { topic, message_type: 'normal', is_system: system(services, topic) }, value: messages }
+        yield {
+          labels: { topic, message_type: messageType(topic), is_system: system(services, topic) },
+          value: messages,
+        }
     },
   },
   {
@@ -150,7 +191,7 @@ const definitions: readonly Definition[] = [
     type: 'counter',
     *collect(services) {
       for (const [topic, { bytes }] of services.stats.in)
-        yield { labels: { topic, message_type: 'normal', is_system: system(services, topic) }, value: bytes }
+        yield { labels: { topic, message_type: messageType(topic), is_system: system(services, topic) }, value: bytes }
     },
   },
   {
@@ -160,7 +201,7 @@ const definitions: readonly Definition[] = [
     *collect(services) {
       for (const [topic, { sizes }] of services.stats.in)
         yield* histogram(
-          { topic, message_type: 'normal', is_system: system(services, topic) },
+          { topic, message_type: messageType(topic), is_system: system(services, topic) },
           MESSAGE_SIZE_BUCKETS,
           sizes,
         )
@@ -182,6 +223,15 @@ const definitions: readonly Definition[] = [
     *collect(services) {
       for (const { topic, group, bytes } of services.stats.out.values())
         yield { labels: { topic, consumer_group: group, is_system: system(services, topic) }, value: bytes }
+    },
+  },
+  {
+    name: 'rocketmq_send_to_dlq_messages_total',
+    help: 'Messages that have become dead letters.',
+    type: 'counter',
+    *collect(services) {
+      for (const { topic, group, messages } of services.stats.deadLetters.values())
+        yield { labels: { topic, consumer_group: group, is_system: system(services, topic) }, value: messages }
     },
   },
   {
@@ -246,8 +296,195 @@ const definitions: readonly Definition[] = [
     type: 'gauge',
     collect: async services =>
       Promise.all(
-        [...lags(services)].map(async lag => ({ labels: lag.labels, value: await lagLatencyMs(services, lag) })),
+        [...lags(services)].map(async ({ labels, topic, behind }) => ({
+          labels,
+          value: await ageMs(services, topic, behind),
+        })),
       ),
+  },
+  {
+    name: 'rocketmq_consumer_ready_messages',
+    help: 'Messages stored that no consumer of the group has popped, or as far as is known pulled.',
+    type: 'gauge',
+    *collect(services) {
+      for (const { labels, ready } of lags(services)) yield { labels, value: ready }
+    },
+  },
+  {
+    name: 'rocketmq_consumer_inflight_messages',
+    help: 'Messages popped and not yet acknowledged.',
+    type: 'gauge',
+    *collect(services) {
+      for (const { labels, inFlight } of lags(services)) yield { labels, value: inFlight }
+    },
+  },
+  {
+    name: 'rocketmq_consumer_queueing_latency_milliseconds',
+    help: 'Age of the oldest message that is ready, in milliseconds.',
+    type: 'gauge',
+    collect: async services =>
+      Promise.all(
+        [...lags(services)].map(async ({ labels, topic, waiting }) => ({
+          labels,
+          value: await ageMs(services, topic, waiting),
+        })),
+      ),
+  },
+  {
+    name: 'rocketmq_pop_offset_buffer_size',
+    help: 'Ends of pops that are not committed yet.',
+    type: 'gauge',
+    collect: ({ pops }) => [{ value: pops.ledger.uncommittedCount }],
+  },
+  {
+    name: 'rocketmq_pop_checkpoint_buffer_size',
+    help: 'Pops with messages that are not acknowledged.',
+    type: 'gauge',
+    collect: ({ pops }) => [{ value: pops.ledger.checkPointCount }],
+  },
+  {
+    name: 'rocketmq_pop_revive_lag_milliseconds',
+    help: 'Pops whose time is over and whose messages are not given back yet: a number, in spite of its name.',
+    type: 'gauge',
+    *collect({ pops }) {
+      for (const { queueId, count } of pops.ledger.overdue()) yield { labels: { queue_id: queueId }, value: count }
+    },
+  },
+  {
+    name: 'rocketmq_pop_revive_latency_milliseconds',
+    help: 'For how long the time of the oldest of them has been over, in milliseconds.',
+    type: 'gauge',
+    *collect({ pops }) {
+      for (const { queueId, oldestMs } of pops.ledger.overdue())
+        yield { labels: { queue_id: queueId }, value: oldestMs }
+    },
+  },
+  {
+    name: 'rocketmq_pop_revive_in_message_total',
+    help: 'Check points and acknowledgements written to the revive topic.',
+    type: 'counter',
+    collect: ({ pops }) => reviveCounts(pops.stats.reviveIn),
+  },
+  {
+    name: 'rocketmq_pop_revive_out_message_total',
+    help: 'Check points that are done with, and acknowledgements taken into account.',
+    type: 'counter',
+    collect: ({ pops }) => reviveCounts(pops.stats.reviveOut),
+  },
+  {
+    name: 'rocketmq_pop_revive_retry_messages_total',
+    help: 'Messages given back because nobody acknowledged them in time.',
+    type: 'counter',
+    collect: ({ pops }) => reviveCounts(pops.stats.retries),
+  },
+  {
+    name: 'rocketmq_pop_buffer_scan_time_consume_milliseconds',
+    help: 'Time that a look at what is due takes, in milliseconds.',
+    type: 'histogram',
+    collect: ({ pops }) => histogram({}, SCAN_TIME_BUCKETS, pops.stats.scanTime),
+  },
+  {
+    name: 'rocketmq_half_messages',
+    help: 'Messages that wait for their transaction.',
+    type: 'gauge',
+    *collect({ transactions }) {
+      for (const [topic, value] of transactions.counts.half()) yield { labels: { topic }, value }
+    },
+  },
+  {
+    name: 'rocketmq_commit_messages_total',
+    help: 'Transactions committed.',
+    type: 'counter',
+    *collect({ transactions }) {
+      for (const [topic, value] of transactions.counts.commits) yield { labels: { topic }, value }
+    },
+  },
+  {
+    name: 'rocketmq_rollback_messages_total',
+    help: 'Transactions rolled back.',
+    type: 'counter',
+    *collect({ transactions }) {
+      for (const [topic, value] of transactions.counts.rollbacks) yield { labels: { topic }, value }
+    },
+  },
+  {
+    // Apache’s name and its slip: what it records under milliseconds are seconds.
+    name: 'rocketmq_finish_message_latency_milliseconds',
+    help: 'Time from a message’s birth to its commit, in seconds.',
+    type: 'histogram',
+    *collect({ transactions }) {
+      for (const [topic, buckets] of transactions.counts.finishSeconds)
+        yield* histogram({ topic }, FINISH_LATENCY_BUCKETS, buckets)
+    },
+  },
+  {
+    name: 'rocketmq_timer_enqueue_lag',
+    help: 'Timed messages stored and not yet in the wheel.',
+    type: 'gauge',
+    collect: ({ timer }) => (timer.running ? [{ labels: STORAGE, value: timer.enqueueBehindMessages }] : []),
+  },
+  {
+    name: 'rocketmq_timer_enqueue_latency_milliseconds',
+    help: 'For how long timed messages wait to get into the wheel, in milliseconds.',
+    type: 'gauge',
+    collect: ({ timer }) => (timer.running ? [{ labels: STORAGE, value: timer.enqueueBehindMs }] : []),
+  },
+  {
+    name: 'rocketmq_timer_dequeue_lag',
+    help: 'Messages in the wheel.',
+    type: 'gauge',
+    collect: ({ timer }) => (timer.running ? [{ labels: STORAGE, value: timer.pending }] : []),
+  },
+  {
+    // Apache gives seconds under this name.
+    name: 'rocketmq_timer_dequeue_latency_milliseconds',
+    help: 'By how much the newest slot that was delivered lies behind the present, in milliseconds.',
+    type: 'gauge',
+    collect: ({ timer }) => (timer.running ? [{ labels: STORAGE, value: timer.dequeueBehindMs }] : []),
+  },
+  {
+    name: 'rocketmq_timing_messages',
+    help: 'Messages that wait for their time, by the topic they are for.',
+    type: 'gauge',
+    *collect({ timer }) {
+      if (!timer.running) return
+      for (const [topic, { count }] of timer.metrics.counts) yield { labels: { ...STORAGE, topic }, value: count }
+    },
+  },
+  {
+    name: 'rocketmq_timer_enqueue_total',
+    help: 'Timed messages taken up.',
+    type: 'counter',
+    *collect({ timer }) {
+      for (const [topic, value] of timer.counts.enqueued) yield { labels: { ...STORAGE, topic }, value }
+    },
+  },
+  {
+    name: 'rocketmq_timer_dequeue_total',
+    help: 'Timed messages that have left the wheel.',
+    type: 'counter',
+    *collect({ timer }) {
+      for (const [topic, value] of timer.counts.dequeued) yield { labels: { ...STORAGE, topic }, value }
+    },
+  },
+  {
+    name: 'rocketmq_timer_message_snapshot',
+    help: 'Messages that wait for their time, by how far away that is: up to so many seconds, and further than the bound before.',
+    type: 'gauge',
+    async collect({ timer }) {
+      if (!timer.running) return []
+      const counts = await timer.snapshot().catch(() => [])
+      return counts.map((value, i) => ({ labels: { ...STORAGE, timer_bound_s: TIMER_BOUNDS_S[i]! }, value }))
+    },
+  },
+  {
+    name: 'rocketmq_delay_message_latency_seconds',
+    help: 'Delays of timed messages, in seconds.',
+    type: 'histogram',
+    *collect({ timer }) {
+      for (const [topic, buckets] of timer.counts.delaysS)
+        yield* histogram({ ...STORAGE, topic }, DELAY_BUCKETS_S, buckets)
+    },
   },
   {
     name: 'rocketmq_storage_size_bytes',

@@ -15,7 +15,7 @@ const rates = (perSecond: readonly number[]) => perSecond.map(rate => rate.toFix
  * queues, so the sends that wait for the disk stand for the send queue and the others are empty.
  */
 export async function runtimeInfo(services: BrokerServices): Promise<Map<string, string>> {
-  const { world, config, store, sends, brokerStart, throughput } = services
+  const { world, config, store, sends, schedule, brokerStart, throughput, timer } = services
   const space = await world.disk.space(config.storePathRootDir)
   const used = (space.totalBytes - space.freeBytes) / space.totalBytes
   // When the disk fails, an operator needs the rest of the table most.
@@ -56,6 +56,17 @@ export async function runtimeInfo(services: BrokerServices): Promise<Map<string,
     ...queue('pull', 0, 100_000),
     ...queue('litePull', 0, 100_000),
     ...queue('query', 0, 20_000),
+    ...Object.fromEntries(
+      [...schedule.progress()].map(({ level, delivered, max }) => [
+        `scheduleMessageOffset_${level}`,
+        `${delivered},${max}`,
+      ]),
+    ),
+    timerReadBehind: Math.floor(timer.dequeueBehindMs / 1000),
+    timerOffsetBehind: timer.enqueueBehindMessages,
+    timerCongestNum: timer.pending,
+    timerEnqueueTps: timer.throughput.putTps()[0]!.toFixed(1),
+    timerDequeueTps: timer.throughput.getTps()[0]!.toFixed(1),
     EndTransactionQueueSize: 0,
     EndTransactionThreadPoolQueueCapacity: 100_000,
   })

@@ -55,6 +55,7 @@ export class BrokerStats {
   readonly in = new Map<string, TopicIn>()
   readonly out = new Map<string, TopicOut>()
   readonly rpc = new Map<string, Rpc>()
+  readonly deadLetters = new Map<string, { readonly topic: string; readonly group: string; messages: number }>()
 
   put(topic: string, messages: number, bytes: number): void {
     let counted = this.in.get(topic)
@@ -73,6 +74,14 @@ export class BrokerStats {
     counted.bytes += result.sizeBytes
   }
 
+  /** A message that a group has failed on for the last time; `topic` is where it was consumed. */
+  deadLetter(group: string, topic: string): void {
+    const key = `${topic}@${group}`
+    const counted = this.deadLetters.get(key)
+    if (counted) counted.messages++
+    else this.deadLetters.set(key, { topic, group, messages: 1 })
+  }
+
   answered(code: number, status: number, latencyMs: number, oneWay: boolean, longPolling: boolean, times = 1): void {
     const key = `${code} ${status} ${oneWay} ${longPolling}`
     let counted = this.rpc.get(key)
@@ -84,11 +93,13 @@ export class BrokerStats {
   /** As for a topic. */
   forgetGroup(group: string): void {
     for (const [key, { group: counted }] of this.out) if (counted === group) this.out.delete(key)
+    for (const [key, { group: counted }] of this.deadLetters) if (counted === group) this.deadLetters.delete(key)
   }
 
   /** A topic that is gone must not stay in the scrape for ever. */
   forgetTopic(topic: string): void {
     this.in.delete(topic)
     for (const [key, { topic: counted }] of this.out) if (counted === topic) this.out.delete(key)
+    for (const [key, { topic: counted }] of this.deadLetters) if (counted === topic) this.deadLetters.delete(key)
   }
 }

@@ -18,11 +18,11 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     return 0
   }
   if (name === '--help' || name === '-h' || name === 'help') {
-    const about = commands.find(command => command.name === rest[0])
+    const about = find(rest)?.command
     terminal.out(about ? helpOf(about) : overview())
     return 0
   }
-  const command = commands.find(known => known.name === name)
+  const { command, words } = find(args) ?? {}
   if (!command) {
     const names = commands.map(known => known.name)
     terminal.err(`${PROGRAM}: there is no command ${name}${didYouMean(name, names)}; allowed are ${names.join(', ')}\n`)
@@ -32,7 +32,16 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     terminal.out(helpOf(command))
     return 0
   }
-  return attempt(command, rest, terminal)
+  return attempt(command, args.slice(words), terminal)
+}
+
+/** The command that a line begins with: `backlog relieve` rather than `backlog`. */
+function find(args: readonly string[]): { command: Command; words: number } | undefined {
+  for (const words of [2, 1]) {
+    const command = commands.find(known => known.name === args.slice(0, words).join(' '))
+    if (command) return { command, words }
+  }
+  return undefined
 }
 
 async function attempt(command: Command, args: readonly string[], terminal: Terminal): Promise<number> {

@@ -1,3 +1,5 @@
+import { backlog } from './backlog/backlog.ts'
+import { relieve } from './backlog/relieve.ts'
 import type { Command } from './command.ts'
 import { consume } from './consume.ts'
 import { produce } from './produce.ts'
@@ -6,4 +8,4 @@ import { topics } from './topics.ts'
 import { up } from './up/up.ts'
 
 /** All commands, in the order of the help. */
-export const commands: readonly Command[] = [up, produce, consume, topics, status]
+export const commands: readonly Command[] = [up, produce, consume, topics, status, backlog, relieve]

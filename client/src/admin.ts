@@ -4,17 +4,20 @@ import {
   type BrokerData,
   type ClusterInfo,
   type ConsumerConnection,
+  type ConsumerRunningInfo,
   type ConsumeStats,
   decodeRecords,
   deleteSubscriptiongroup,
   deleteTopicInBroker,
   deleteTopicInNamesrv,
   FieldError,
+  getAllSubscriptiongroupConfig,
   getAllTopicListFromNameserver,
   getBrokerClusterInfo,
   getBrokerConfig,
   getBrokerRuntimeInfo,
   getConsumerConnectionList,
+  getConsumerRunningInfo,
   getConsumeStats,
   getProducerConnectionList,
   getRouteinfoByTopic,
@@ -27,7 +30,10 @@ import {
   type ProducerConnection,
   parseOffsetMsgId,
   printHost,
+  type QueueTimeSpan,
+  queryConsumeTimeSpan,
   queryMessage,
+  queryTopicConsumeByWho,
   type ReplyOf,
   type Requests,
   ResponseError,
@@ -195,6 +201,16 @@ export class Admin {
     )
   }
 
+  /** Removes a topic from one broker; the name servers still know it. */
+  async deleteTopicOnBroker(brokerAddress: string, topic: string): Promise<void> {
+    await this.#at(brokerAddress, deleteTopicInBroker, { topic })
+  }
+
+  /** Makes the name servers forget a topic that no broker has any more. */
+  async deleteTopicOnNameServers(topic: string): Promise<void> {
+    await this.#onAll(this.client.routes.nameServers, address => this.#at(address, deleteTopicInNamesrv, { topic }))
+  }
+
   async topicConfig(brokerAddress: string, topic: string) {
     return (await this.#at(brokerAddress, getTopicConfig, { topic })).body!
   }
@@ -232,6 +248,37 @@ export class Admin {
     await this.#onAll(await this.masters(where), address =>
       this.#at(address, deleteSubscriptiongroup, { groupName, cleanOffset }),
     )
+  }
+
+  /** All consumer groups that one broker has settings of, by name. */
+  async subscriptionGroups(brokerAddress: string): Promise<ReadonlyMap<string, SubscriptionGroupConfig>> {
+    return (await this.#at(brokerAddress, getAllSubscriptiongroupConfig, {})).body?.subscriptionGroupTable ?? new Map()
+  }
+
+  /** The groups that consume a topic, or have consumed it. */
+  async consumerGroupsOf(topic: string): Promise<string[]> {
+    const lists = await this.#onAll(await this.#mastersOf(topic), address =>
+      this.#at(address, queryTopicConsumeByWho, { topic }),
+    )
+    return [...new Set(lists.flatMap(({ body }) => body?.groupList ?? []))].toSorted()
+  }
+
+  /** How old the messages are at which a group stands in each queue; ms. */
+  async consumeTimeSpan(consumerGroup: string, topic: string): Promise<readonly QueueTimeSpan[]> {
+    const spans = await this.#onAll(await this.#mastersOf(topic), address =>
+      this.#at(address, queryConsumeTimeSpan, { topic, group: consumerGroup }),
+    )
+    return spans.flatMap(({ body }) => body?.consumeTimeSpanSet ?? [])
+  }
+
+  /** What one member of a group is doing: a broker asks the member on. Not every kind of client answers. */
+  async consumerRunningInfo(
+    consumerGroup: string,
+    clientId: string,
+    brokerAddress?: string,
+  ): Promise<ConsumerRunningInfo> {
+    const [first] = await this.masters({ brokerAddress })
+    return (await this.#at(first!, getConsumerRunningInfo, { consumerGroup, clientId })).body!
   }
 
   /** Who consumes as a group, as one broker sees it. Throws ResponseError CONSUMER_NOT_ONLINE. */

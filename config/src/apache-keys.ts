@@ -26,17 +26,6 @@ export const ignoredBrokerKeys: ReadonlyMap<string, string> = reasons([
      fetchControllerAddrByDnsLookup preferredLeaderId storePathBrokerIdentity storePathDLedgerCommitLog
      storePathEpochFile syncBrokerMetadataPeriod syncControllerMetadataPeriod`,
   ],
-  [
-    because.DELAY,
-    `allowRecallWhenBrokerNotWriteable appendTopicForTimerDeleteKey commercialTimerCount
-     delayOffsetUpdateVersionStep enableScheduleMessageStats
-     flushDelayOffsetInterval mappedFileSizeTimerLog scheduleAsyncDeliverMaxPendingLimit
-     scheduleAsyncDeliverMaxResendNum2Blocked timerColdDataCheckIntervalMs timerCongestNumEachSlot
-     timerEnableCheckMetrics timerEnableRetryUntilSuccess timerFlushIntervalMs timerInterceptDelayLevel
-     timerMetricSmallThreshold timerProgressLogIntervalMs timerRecallToTimeWheelEnable
-     timerRecallToTimelineEnable timerReputServiceCorePoolSize timerReputServiceMaxPoolSize
-     timerSkipUnknownError timerStopEnqueue timerWheelSnapshotFlush timerWheelSnapshotIntervalMs`,
-  ],
   [because.DISCOVERY, `fetchNamesrvAddrInterval updateNameServerAddrPeriod`],
   [
     because.LITE,
@@ -64,7 +53,7 @@ export const ignoredBrokerKeys: ReadonlyMap<string, string> = reasons([
      compactionMappedFileSize debugLockEnable destroyMapedFileIntervalForcibly dispatchCqCacheNum
      dispatchFromSenderThread enableAsyncReput fastFailIfNoBufferInStorePool flushCommitLogLeastPages
      flushCommitLogThoroughInterval flushConsumeQueueLeastPages flushConsumeQueueThoroughInterval
-     flushLeastPagesWhenWarmMapedFile lockInStrictMode logicQueueForceSwapMapInterval
+     flushLeastPagesWhenWarmMapedFile logicQueueForceSwapMapInterval
      logicQueueSwapMapInterval logicQueueSwapMapReserveFileNum mapedFileSizeConsumeQueueExt
      mappedFileSizeConsumeQueueExt mappedFileSwapEnable putConsumeQueueDataByFileChannel
      recheckReputOffsetFromCq serverPooledByteBufAllocatorEnable skipWhenCKRePutReachMaxTimes
@@ -90,14 +79,19 @@ export const ignoredBrokerKeys: ReadonlyMap<string, string> = reasons([
   ],
   [
     because.OTHER,
-    `compactionScheduleInternal accessMessageInMemoryHotRatio accountStatsEnable accountStatsPrintZeroValues appendAckAsync
+    `commercialTimerCount timerColdDataCheckIntervalMs
+     timerEnableCheckMetrics timerEnableRetryUntilSuccess timerInterceptDelayLevel timerMetricSmallThreshold
+     timerProgressLogIntervalMs timerRecallToTimeWheelEnable timerRecallToTimelineEnable
+     timerReputServiceCorePoolSize timerReputServiceMaxPoolSize timerSkipUnknownError timerWheelSnapshotFlush
+     timerWheelSnapshotIntervalMs compactionScheduleInternal accessMessageInMemoryHotRatio accountStatsEnable accountStatsPrintZeroValues appendAckAsync
      appendCkAsync asyncSendEnable autoDeleteUnusedStats autoMessageVersionOnTopicLen
      broadcastOffsetExpireMaxSecond broadcastOffsetExpireSecond brokerFallbehindThreshold cgColdReadThreshold
      checkCommitLogOffsetOnRecover cleanOfflineBrokerInterval clearRetryTopicWhenDeleteTopic clusterName
      coldCtrStrategyEnable coldDataScanEnable combineAssignOffsetCQType commercialBaseCount
      commercialBigCount commercialEnable commercialSizePerMsg commercialTransCount commitLogRecoverMaxNum
      compatibleWithOldNameSrv configName connectTimeoutMillis consumerFallbehindThreshold
-     consumerOffsetUpdateVersionStep correctLogicMinOffsetForceInterval correctLogicMinOffsetSleepInterval
+     consumerOffsetUpdateVersionStep delayOffsetUpdateVersionStep enableScheduleMessageStats
+     scheduleAsyncDeliverMaxPendingLimit scheduleAsyncDeliverMaxResendNum2Blocked correctLogicMinOffsetForceInterval correctLogicMinOffsetSleepInterval
      defaultTopicEnable deleteCommitLogFilesInterval deleteConsumeQueueFilesInterval disableCallbackExecutor
      disableConsumeIfConsumerReadSlowly disappearTimeAfterStart diskFallRecorded enableAcceleratedRecovery
      enableBroadcastOffsetStore enableBuildConsumeQueueConcurrently enableCleanExpiredOffset enableCompaction
@@ -113,7 +107,7 @@ export const ignoredBrokerKeys: ReadonlyMap<string, string> = reasons([
      putMessageTimeout putMsgIndexHightWater readOnlyCommitLogStorePaths readUnCommitted recoverConcurrently
      redeleteHangedFileInterval sampleCountThreshold sampleSteps scanAvailableNameSrv searchBcqByCacheEnable
      sendHeartbeatTimeoutMillis sharedByteBufferNum socksProxyConfig splitMetadataSize
-     storeReplyMessageEnable subscriptionExpiredTimeout syncBrokerMemberGroupPeriod
+     subscriptionExpiredTimeout syncBrokerMemberGroupPeriod
      travelCqFileNumWhenGetMessage usePIDColdCtrStrategy useSeparateRetryQueue useStaticSubscription
      wakeCommitWhenPutMessage wakeFlushWhenPutMessage`,
   ],
@@ -129,13 +123,10 @@ export const ignoredBrokerKeys: ReadonlyMap<string, string> = reasons([
   [
     because.POP,
     `enableNotifyAfterPopOrderLockRelease enableNotifyBeforePopCalculateLag enablePopBatchAck enablePopLog
-     enablePopMessageThreshold initPopOffsetByCheckMsgInMem maxPopPollingSize popCkMaxBufferSize
-     popCkOffsetMaxQueueSize popCkStayBufferTime popCkStayBufferTimeOut popConsumerFSServiceInit
-     popConsumerKVServiceEnable popConsumerKVServiceInit popConsumerKVServiceLog
-     popFromRetryProbabilityForPriority popInflightMessageThreshold popLongPollingForceNotifyInterval
-     popPollingMapExpireTimeSeconds popPollingMapSize popPollingSize popResponseReturnActualRetryTopic
+     popCkOffsetMaxQueueSize popConsumerFSServiceInit popConsumerKVServiceEnable popConsumerKVServiceInit
+     popConsumerKVServiceLog popFromRetryProbabilityForPriority popPollingMapExpireTimeSeconds popPollingMapSize
      popReviveConcurrency popReviveMaxAttemptTimes popReviveMaxReturnSizePerRead popReviveSkipIfGroupAbsent
-     retrieveMessageFromPopRetryTopicV1 reviveAckWaitMs reviveInterval reviveMaxSlow reviveScanTime`,
+     reviveAckWaitMs reviveInterval reviveMaxSlow reviveScanTime`,
   ],
   [
     because.REPLICATION,
@@ -151,16 +142,15 @@ export const ignoredBrokerKeys: ReadonlyMap<string, string> = reasons([
      maxRocksDBIndexQueryDays memTableFlushIntervalMs realTimePersistRocksDBConfig rocksdbCQDoubleWriteEnable
      rocksdbCompressionType rocksdbFlushWalFrequency rocksdbWalFileRollingThreshold statRocksDBCQIntervalSec
      timerRocksDBEnable timerRocksDBPrecisionMs timerRocksDBRollIntervalHours timerRocksDBRollMaxTps
-     timerRocksDBRollRangeHours timerRocksDBStopScan timerRocksDBTimeExpiredMaxTps transRocksDBEnable
+     timerRocksDBRollRangeHours timerRocksDBStopScan timerRocksDBTimeExpiredMaxTps transRocksDBEnable transWriteOriginTransHalfEnable
      transactionCheckRocksdbCoreThreads transactionCheckRocksdbMaxThreads
      transactionCheckRocksdbQueueCapacity useSeparateStorePathForRocksdbCQ useSingleRocksDBForAllConfigs`,
   ],
   [
-    because.SQL,
-    `filterDataCleanTimeSpan bitMapLengthConsumeQueueExt expectConsumerNumUseFilter filterServerNums maxErrorRateOfBloomFilter
+    because.NO_BITMAPS,
+    `bitMapLengthConsumeQueueExt filterServerNums
      maxMessageFilterNumForNotification useMessageFilterForNotification`,
   ],
-  [because.TRANSACTIONS, `transWriteOriginTransHalfEnable transactionOpBatchInterval transactionOpMsgMaxSize`],
 ])
 
 /** Of namesrv.conf. */

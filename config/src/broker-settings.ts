@@ -84,7 +84,28 @@ export const brokerSettings = {
   traceTopicEnable: bool({ default: false, about: 'Keep the topic that msgTraceTopicName names.' }),
   msgTraceTopicName: text({ default: 'RMQ_SYS_TRACE_TOPIC', about: 'Topic of message traces.' }),
   traceOn: bool({ default: true, about: 'Tell clients in answers that traces are wanted.', live: true }),
-  enableMixedMessageType: bool({ default: false, inert: because.OTHER, about: 'Allow every message type on a topic.' }),
+  enableMixedMessageType: bool({
+    default: false,
+    about: 'Allow topics with the attribute message.type=MIXED, which take messages of every type.',
+    live: true,
+  }),
+  messageTypeCheckEnable: bool({
+    default: false,
+    about:
+      'Refuse messages that are not of the type that the attribute message.type of their topic names. Apache checks that in its proxy only.',
+    live: true,
+    ours: true,
+  }),
+  storeReplyMessageEnable: bool({
+    default: true,
+    about: 'Also store the replies of request-reply, beside handing them to who asked.',
+    live: true,
+  }),
+  lockInStrictMode: bool({
+    default: false,
+    inert: because.REPLICATION,
+    about: 'Order locks count when a majority of the group has them.',
+  }),
 
   // Sending and pulling
   maxMessageSize: int({
@@ -167,8 +188,8 @@ export const brokerSettings = {
   defaultQueryMaxNum: int({ default: 32, min: 1, about: 'Most answers to a query by key.', live: true }),
   rejectPullConsumerEnable: bool({
     default: false,
-    inert: because.OTHER,
-    about: 'Refuse consumers that pull by themselves.',
+    about: 'Do not register consumers that pull by themselves (DefaultMQPullConsumer, lite pull consumers).',
+    live: true,
   }),
   notifyConsumerIdsChangedEnable: bool({
     default: true,
@@ -195,8 +216,9 @@ export const brokerSettings = {
   }),
   useServerSideResetOffset: bool({
     default: true,
-    inert: because.OTHER,
-    about: 'Keep offset resets on the broker until the consumer picks them up.',
+    about:
+      'Keep offset resets on the broker until the consumer picks them up; false tells the consumers that are online.',
+    live: true,
   }),
   sendInFlightBytes: long({
     default: 64 * 1024 * 1024,
@@ -294,7 +316,7 @@ export const brokerSettings = {
     unit: 'bytes',
     about: 'Size of a consume queue file: 20 bytes a message. Fixed for the life of a store.',
   }),
-  messageIndexEnable: bool({ default: true, about: 'Index messages by key.', live: true }),
+  messageIndexEnable: bool({ default: true, about: 'Index messages by key.' }),
   messageIndexSafe: bool({
     default: false,
     inert: 'the index is always made whole after a crash',
@@ -347,7 +369,11 @@ export const brokerSettings = {
     about: 'Append a checksum to the properties.',
   }),
   forceVerifyPropCRC: bool({ default: false, inert: because.OTHER, about: 'Verify that checksum.' }),
-  enableConsumeQueueExt: bool({ default: false, inert: because.SQL, about: 'Keep filter bitmaps beside the queue.' }),
+  enableConsumeQueueExt: bool({
+    default: false,
+    inert: because.NO_BITMAPS,
+    about: 'Keep filter bitmaps beside the queue.',
+  }),
   enableLmq: bool({ default: false, inert: because.LITE, about: 'Allow light message queues.' }),
   enableMultiDispatch: bool({ default: false, inert: because.LITE, about: 'Dispatch a message to several queues.' }),
   configManagerVersion: oneOf(['v1', 'v2'], {
@@ -361,7 +387,6 @@ export const brokerSettings = {
   flushDiskType: oneOf(['ASYNC_FLUSH', 'SYNC_FLUSH'], {
     default: 'ASYNC_FLUSH',
     about: 'SYNC_FLUSH acknowledges a message when it is on stable storage.',
-    live: true,
   }),
   flushIntervalCommitLog: int({
     default: 500,
@@ -369,7 +394,6 @@ export const brokerSettings = {
     max: 3_600_000,
     unit: 'ms',
     about: 'How often ASYNC_FLUSH syncs the commit log.',
-    live: true,
   }),
   flushIntervalConsumeQueue: int({
     default: 1000,
@@ -552,62 +576,120 @@ export const brokerSettings = {
   // Delayed and timed messages
   messageDelayLevel: delays({
     default: [1, 5, 10, 30, 60, 120, 180, 240, 300, 360, 420, 480, 540, 600, 1200, 1800, 3600, 7200].map(s => s * 1000),
-    inert: because.DELAY,
     about: 'Delay of level 1, 2, ….',
+    live: true,
   }),
-  timerWheelEnable: bool({ default: true, inert: because.DELAY, about: 'Allow messages for any moment.' }),
+  flushDelayOffsetInterval: long({
+    default: 1000,
+    apache: '10000',
+    because: 'What was delivered since is delivered again after a crash.',
+    min: 1,
+    unit: 'ms',
+    about: 'Time between two saves of how far the delay levels have been delivered.',
+  }),
+  timerWheelEnable: bool({
+    default: true,
+    about: 'Allow messages for any moment. Without it they are refused, and those that wait go on waiting.',
+  }),
   timerPrecisionMs: int({
     default: 1000,
     min: 100,
+    max: 60_000,
     unit: 'ms',
-    inert: because.DELAY,
-    about: 'Grain of those moments.',
+    about: 'Grain of those moments. Change it only while nothing waits.',
   }),
-  timerMaxDelaySec: int({ default: 259_200, min: 1, unit: 's', inert: because.DELAY, about: 'Furthest such moment.' }),
+  timerMaxDelaySec: int({ default: 259_200, min: 1, unit: 's', about: 'Furthest such moment.', live: true }),
   timerRollWindowSlot: int({
     default: 172_800,
     min: 1,
-    inert: because.DELAY,
-    about: 'Slots after which a message rolls.',
+    about: 'A message further away than so many steps of timerPrecisionMs is stored once more on its way there.',
   }),
+  mappedFileSizeTimerLog: int({
+    default: 104_857_600,
+    min: 4096,
+    unit: 'bytes',
+    about: 'Size of a file of the timer log: 52 bytes a message. Fixed for the life of a store.',
+  }),
+  timerFlushIntervalMs: int({
+    default: 1000,
+    min: 1,
+    unit: 'ms',
+    about: 'Time between two saves of the wheel; what was delivered since is delivered again after a crash.',
+  }),
+  timerCongestNumEachSlot: int({
+    default: 2_147_483_647,
+    min: 1,
+    about: 'Messages for one moment from which on more and more are refused, all from twice as many.',
+    live: true,
+  }),
+  appendTopicForTimerDeleteKey: bool({
+    default: false,
+    about: 'Recalls name the topic beside the id of the message. Both forms are understood.',
+    live: true,
+  }),
+  timerStopEnqueue: bool({
+    default: false,
+    about: 'Put no more messages into the wheel; they wait in the log.',
+    live: true,
+  }),
+  timerStopDequeue: bool({ default: false, about: 'Deliver no more messages from the wheel.', live: true }),
   enableScheduleAsyncDeliver: bool({
     default: false,
-    inert: because.DELAY,
+    inert: 'delayed messages are always delivered in batches, without waiting for each put',
     about: 'Deliver without waiting for each put.',
   }),
   recallMessageEnable: bool({
     default: true,
     apache: 'false',
     because: 'A client that has a recall handle expects it to work.',
-    inert: because.DELAY,
-    about: 'Allow delayed messages to be recalled.',
+    about: 'Allow messages that wait for their time to be recalled.',
+    live: true,
+  }),
+  allowRecallWhenBrokerNotWriteable: bool({
+    default: true,
+    about: 'Allow recalls while brokerPermission forbids sends.',
+    live: true,
   }),
 
   // Transactions
   rejectTransactionMessage: bool({
     default: false,
-    inert: because.TRANSACTIONS,
     about: 'Refuse transactional messages.',
+    live: true,
   }),
   transactionTimeOut: long({
     default: 6000,
     min: 1,
     unit: 'ms',
-    inert: because.TRANSACTIONS,
     about: 'Age of the first check.',
+    live: true,
   }),
   transactionCheckMax: int({
     default: 15,
     min: 1,
-    inert: because.TRANSACTIONS,
     about: 'Checks before a half message is set aside.',
+    live: true,
   }),
   transactionCheckInterval: long({
     default: 30_000,
     min: 1,
     unit: 'ms',
-    inert: because.TRANSACTIONS,
     about: 'How often checks run.',
+    live: true,
+  }),
+  transactionOpBatchInterval: int({
+    default: 3000,
+    min: 1,
+    unit: 'ms',
+    about: 'How long decided transactions are collected before one op message notes them.',
+    live: true,
+  }),
+  transactionOpMsgMaxSize: int({
+    default: 4096,
+    min: 1,
+    unit: 'bytes',
+    about: 'Size from which on an op message is written at once.',
+    live: true,
   }),
 
   // Filters
@@ -615,30 +697,117 @@ export const brokerSettings = {
     default: true,
     apache: 'false',
     because: 'SQL92 subscriptions are part of the clients; a switch that is off by default only makes them fail.',
-    inert: because.SQL,
     about: 'Allow SQL92 subscriptions.',
+    live: true,
   }),
-  enableCalcFilterBitMap: bool({ default: false, inert: because.SQL, about: 'Compute filters when messages arrive.' }),
-  filterSupportRetry: bool({ default: false, inert: because.SQL, about: 'Filter retried messages too.' }),
+  enableCalcFilterBitMap: bool({
+    default: false,
+    inert: because.NO_BITMAPS,
+    about: 'Compute filters when messages arrive.',
+  }),
+  filterSupportRetry: bool({
+    default: false,
+    about:
+      'Filter retried messages by the topic they came from, for groups that subscribe to their retry topic by SQL92.',
+    live: true,
+  }),
+  filterDataCleanTimeSpan: long({
+    default: 86_400_000,
+    min: 0,
+    unit: 'ms',
+    about: 'How long the SQL92 filter of a group without consumers is kept.',
+    live: true,
+  }),
+  maxErrorRateOfBloomFilter: int({
+    default: 20,
+    min: 1,
+    max: 99,
+    unit: '%',
+    about: 'Of consumerFilter.json, which Apache takes back only when both brokers have the same value.',
+  }),
+  expectConsumerNumUseFilter: int({
+    default: 32,
+    min: 1,
+    max: 10_000,
+    about: 'Of consumerFilter.json, as the key above.',
+  }),
 
   // Pop
-  enablePopBufferMerge: bool({ default: false, inert: because.POP, about: 'Merge acks in memory.' }),
-  reviveQueueNum: int({ default: 8, min: 1, inert: because.POP, about: 'Queues of the revive topic.' }),
+  enablePopBufferMerge: bool({
+    default: false,
+    about: 'Keep what was popped in memory for a while: what is acknowledged in time is never written.',
+    live: true,
+  }),
+  popCkStayBufferTime: int({
+    default: 10_000,
+    min: 0,
+    unit: 'ms',
+    about: 'How long enablePopBufferMerge keeps it there.',
+    live: true,
+  }),
+  popCkStayBufferTimeOut: int({
+    default: 3000,
+    min: 0,
+    unit: 'ms',
+    about: 'How long before its messages become visible again it is written at the latest.',
+    live: true,
+  }),
+  popCkMaxBufferSize: int({ default: 200_000, min: 0, about: 'How many pops it keeps there.', live: true }),
+  reviveQueueNum: int({ default: 8, min: 1, max: 1024, about: 'Queues of the revive topic.' }),
   popFromRetryProbability: int({
     default: 20,
     max: 100,
     unit: '%',
-    inert: because.POP,
     about: 'Chance that the retry topic is first.',
+    live: true,
   }),
-  enableRetryTopicV2: bool({ default: false, inert: because.POP, about: 'Name pop retry topics with a plus sign.' }),
+  enableRetryTopicV2: bool({ default: false, about: 'Name pop retry topics with a plus sign.', live: true }),
+  retrieveMessageFromPopRetryTopicV1: bool({
+    default: true,
+    about: 'With enableRetryTopicV2, read also what lies in retry topics of the first form.',
+    live: true,
+  }),
+  popResponseReturnActualRetryTopic: bool({
+    default: false,
+    about: 'Hand out retried messages under the name of their retry topic.',
+    live: true,
+  }),
+  initPopOffsetByCheckMsgInMem: bool({
+    default: true,
+    about: 'A group that begins at the newest message begins at the oldest as long as all are in memory.',
+    live: true,
+  }),
+  popPollingSize: int({ default: 1024, min: 0, about: 'Pops of one group and queue that may wait.', live: true }),
+  maxPopPollingSize: long({ default: 100_000, min: 0, about: 'Pops that may wait in all.', live: true }),
+  popLongPollingForceNotifyInterval: long({
+    default: 800,
+    min: 0,
+    about: 'A message at each such offset wakes a waiting pop even when it does not match. 0: never.',
+    live: true,
+  }),
+  enablePopMessageThreshold: bool({
+    default: false,
+    about: 'Give no more of a queue to a group that has too many messages of it unacknowledged.',
+    live: true,
+  }),
+  popInflightMessageThreshold: long({ default: 10_000, min: 0, about: 'How many are too many.', live: true }),
   defaultMessageRequestMode: oneOf(['PULL', 'POP'], {
     default: 'PULL',
-    inert: because.POP,
-    about: 'Mode of a new group.',
+    about: 'Mode of a group for which setConsumeMode was never called.',
+    live: true,
   }),
-  defaultPopShareQueueNum: int({ default: -1, min: -1, inert: because.POP, about: 'Consumers that share a queue.' }),
-  serverLoadBalancerEnable: bool({ default: true, inert: because.POP, about: 'The broker assigns queues.' }),
+  defaultPopShareQueueNum: int({
+    default: -1,
+    min: -1,
+    about:
+      'How many other consumers share the queues of each one of such a group when it pops. 0 and less: all of them.',
+    live: true,
+  }),
+  serverLoadBalancerEnable: bool({
+    default: true,
+    about: 'The broker shares out queues to clients that ask; else they are told all queues.',
+    live: true,
+  }),
 
   // Access control
   aclEnable: bool({ default: false, notYet: noAccessControl(), about: 'Access control of Apache RocketMQ 4.' }),

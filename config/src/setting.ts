@@ -201,7 +201,9 @@ export function delays(about: About<readonly number[]>): Setting<readonly number
       return words.map(word => {
         const match = /^(\d+)([smhd])$/.exec(word)
         if (!match) throw new BadValue(`"${word}" is not a delay; allowed is ${allowed}`)
-        return Number(match[1]) * DELAY_UNIT_MS[match[2] as keyof typeof DELAY_UNIT_MS]
+        const delayMs = Number(match[1]) * DELAY_UNIT_MS[match[2] as keyof typeof DELAY_UNIT_MS]
+        if (!Number.isSafeInteger(delayMs)) throw new BadValue(`"${word}" is too long a delay; allowed is ${allowed}`)
+        return delayMs
       })
     },
     value => value.map(printDelay).join(' '),

@@ -57,12 +57,12 @@ class Process implements OwnServer {
   readonly port: number
   readonly dataDir: string
   readonly http: string
-  readonly #kind: 'nameserver' | 'broker'
+  readonly #kind: 'nameserver' | 'broker' | 'controller'
   readonly #readyTimeoutMs: number
   #conf: Conf
   #child: Child | undefined
 
-  constructor(kind: 'nameserver' | 'broker', dataDir: string, conf: Conf, readyTimeoutMs: number) {
+  constructor(kind: 'nameserver' | 'broker' | 'controller', dataDir: string, conf: Conf, readyTimeoutMs: number) {
     this.#kind = kind
     this.dataDir = dataDir
     this.#conf = conf
@@ -156,6 +156,21 @@ export async function startOwnNameServer(scope: Scope, options: OwnOptions = {})
     ...options.conf,
   }
   return started(scope, new Process('nameserver', dataDir, conf, options.readyTimeoutMs ?? 15_000))
+}
+
+/** A controller with its records below `dataDir`. Two that are given the same directory of records work together. */
+export async function startOwnController(scope: Scope, options: OwnOptions = {}): Promise<OwnServer> {
+  const dataDir = options.dataDir ?? (await newDirectory('controller'))
+  await mkdir(dataDir, { recursive: true })
+  const conf = {
+    listenPort: options.port ?? (await freePort()),
+    bindAddress: '127.0.0.1',
+    metricsPromExporterPort: await freePort(),
+    metricsPromExporterHost: '127.0.0.1',
+    controllerStorePath: join(dataDir, 'records'),
+    ...options.conf,
+  }
+  return started(scope, new Process('controller', dataDir, conf, options.readyTimeoutMs ?? 15_000))
 }
 
 export async function startOwnBroker(

@@ -17,7 +17,25 @@ import { forgetLogs, keepLogsIn, logsSoFar, stopAll, tail } from './runner/child
 import { Skip, type Suite, type Test, type TestContext, unwind } from './runner/suite.ts'
 
 /** In this order: what users do first comes first, so that a run cut short has said the most. */
-const SUITES = ['clients', 'store-compatibility', 'crash', 'limits', 'tools', 'metrics', 'tls', 'up'] as const
+const SUITES = [
+  'clients',
+  'delay-and-retry',
+  'timer',
+  'order',
+  'consumption',
+  'filters',
+  'pop', 'store-compatibility',
+  'crash',
+  'limits',
+  'tools',
+  'metrics',
+  'tls',
+  'transactions',
+  'proxy',
+  'backlog',
+  'controller',
+  'up',
+] as const
 
 /** A suite that has to be broken off still gets to print its totals and to stop its processes. */
 const CLOSING_MS = 20_000

@@ -3,9 +3,11 @@
  * They travel as the header's `version`.
  */
 export const MQVersion = {
+  /** From here a consumer can be told to reset its offsets, and asked for them (Broker2Client.java). */
+  V3_0_7_SNAPSHOT: 28,
   /** From here REGISTER_BROKER carries a RegisterBrokerBody; before, a bare TopicConfigSerializeWrapper. */
   V3_0_11: 37,
-  /** From here a consumer can be asked to consume, report or reset (Broker2Client.java). */
+  /** From here a consumer can be asked to consume and to report (AdminBrokerProcessor.java#callConsumer). */
   V3_1_8_SNAPSHOT: 62,
   /** From here the maxReconsumeTimes of CONSUMER_SEND_MSG_BACK is honoured. */
   V3_4_9: 121,

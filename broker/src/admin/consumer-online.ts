@@ -1,9 +1,18 @@
-import { ResponseError } from '@rocketcluster/protocol'
+import { MQVersion, ResponseError, versionName } from '@rocketcluster/protocol'
 import { type ServerConnection, TransportError } from '@rocketcluster/remoting'
 import type { ClientInfo, ClientRegistry } from '../clients/client-registry.ts'
 
 /** V3_1_8_SNAPSHOT: older consumers do not answer questions (AdminBrokerProcessor.java#callConsumer). */
-const ANSWERS_SINCE = 60
+const ANSWERS_SINCE = MQVersion.V3_1_8_SNAPSHOT
+
+/** V3_0_7_SNAPSHOT: older consumers know no resets and no questions about offsets (Broker2Client.java). */
+const KNOWS_OFFSETS_SINCE = MQVersion.V3_0_7_SNAPSHOT
+
+/** Throws SYSTEM_ERROR for a consumer that cannot be asked about, or told, its offsets. */
+export function checkKnowsOffsets({ version }: { readonly version: number }): void {
+  if (version < KNOWS_OFFSETS_SINCE)
+    throw new ResponseError('SYSTEM_ERROR', `the client does not support this feature. version=${versionName(version)}`)
+}
 
 /** The connection of one consumer. Throws SYSTEM_ERROR when it is not there or too old to be asked. */
 export function consumerOnline(

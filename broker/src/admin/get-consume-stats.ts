@@ -1,30 +1,18 @@
 import type { Handler } from '../handler.ts'
+import { groupProgress, hasLeft } from './group-progress.ts'
 
-/** GET_CONSUME_STATS: how far a group is behind, queue by queue; what `mqadmin consumerProgress` shows. */
+/**
+ * GET_CONSUME_STATS: how far a group is behind, queue by queue; what `mqadmin consumerProgress` shows. Topics that its
+ * members do not subscribe to are left out, unless topicList names them (AdminBrokerProcessor.java#getConsumeStats).
+ */
 export const getConsumeStats: Handler<'getConsumeStats'> = async (header, context) => {
-  const { topics, offsets, store, config, clients } = context
-  const { consumerGroup } = header
-  const wanted = header.topic ? [header.topic] : offsets.topicsOf(consumerGroup)
-  const subscriptions = clients.consumerGroup(consumerGroup)?.subscriptions
-  const offsetTable = new Map()
-  for (const topic of wanted) {
-    const known = topics.get(topic)
-    if (!known) continue
-    // A topic that the group left long ago is not part of its progress (AdminBrokerProcessor.java#getConsumeStats).
-    if (!header.topic && subscriptions && subscriptions.size > 0 && !subscriptions.has(topic)) continue
-    for (let queueId = 0; queueId < known.readQueueNums; queueId++) {
-      const consumerOffset = offsets.query(consumerGroup, topic, queueId) ?? 0
-      const last = consumerOffset > 0 ? await store.storeTimestampAt(topic, queueId, consumerOffset - 1) : 0
-      offsetTable.set(
-        { brokerName: config.brokerName, queueId, topic },
-        {
-          brokerOffset: store.maxOffset(topic, queueId),
-          consumerOffset,
-          pullOffset: consumerOffset,
-          lastTimestamp: Math.max(0, last),
-        },
-      )
-    }
-  }
-  return { body: { consumeTps: 0, offsetTable } }
+  const { topics, offsets } = context
+  const { consumerGroup: group } = header
+  const listed = (header.topicList ?? '').split(';').filter(topic => topic !== '')
+  const wanted =
+    listed.length > 0
+      ? listed
+      : (header.topic ? [header.topic] : offsets.topicsOf(group)).filter(topic => !hasLeft(context, group, topic))
+  const known = wanted.map(topic => topics.get(topic)).filter(topic => topic !== undefined)
+  return { body: await groupProgress(context, group, known, ({ readQueueNums }) => readQueueNums) }
 }

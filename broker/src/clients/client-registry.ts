@@ -24,6 +24,8 @@ export interface ConsumerGroup<C extends ClientChannel = ClientChannel> {
   messageModel: ConsumerData['messageModel']
   consumeFromWhere: ConsumerData['consumeFromWhere']
   readonly subscriptions: Map<string, SubscriptionData>
+  /** Of the newest heartbeat: a hash of its sender's subscriptions; 0 where the client makes none. */
+  fingerprint: number
   readonly members: Map<C, ClientInfo<C>>
 }
 
@@ -44,6 +46,8 @@ export class ClientRegistry<C extends ClientChannel> {
   readonly #clock: Clock
   readonly #consumers = new Map<string, ConsumerGroup<C>>()
   readonly #producers = new Map<string, Map<C, ClientInfo<C>>>()
+  /** By client id, whatever its groups: who waits for a reply. The connection that was heard of last. */
+  readonly #producerClients = new Map<string, ClientInfo<C>>()
   /** The groups that each channel is in, so that a closed connection costs what it holds and not a walk over all. */
   readonly #groupsOfChannel = new Map<C, { consumers: Set<string>; producers: Set<string> }>()
   /** Told when a group's members changed; the owner notifies the members that remain. */
@@ -59,7 +63,7 @@ export class ClientRegistry<C extends ClientChannel> {
     let changed = false
     for (const { groupName } of data.producerDataSet ?? []) this.#addProducer(groupName, info)
     for (const consumer of data.consumerDataSet ?? []) {
-      if (this.#addConsumer(consumer, info, data.withoutSub === true)) changed = true
+      if (this.#addConsumer(consumer, info, data)) changed = true
     }
     return changed
   }
@@ -68,11 +72,12 @@ export class ClientRegistry<C extends ClientChannel> {
     let members = this.#producers.get(groupName)
     if (!members) this.#producers.set(groupName, (members = new Map()))
     if (refresh(members, info)) return
+    this.#producerClients.set(info.clientId, info)
     members.set(info.channel, info)
     this.#groupsOf(info.channel).producers.add(groupName)
   }
 
-  #addConsumer(data: ConsumerData, info: ClientInfo<C>, keepSubscriptions: boolean): boolean {
+  #addConsumer(data: ConsumerData, info: ClientInfo<C>, { withoutSub, heartbeatFingerprint }: HeartbeatData): boolean {
     let group = this.#consumers.get(data.groupName)
     if (!group) {
       group = {
@@ -81,6 +86,7 @@ export class ClientRegistry<C extends ClientChannel> {
         messageModel: data.messageModel,
         consumeFromWhere: data.consumeFromWhere,
         subscriptions: new Map(),
+        fingerprint: heartbeatFingerprint,
         members: new Map(),
       }
       this.#consumers.set(data.groupName, group)
@@ -93,9 +99,12 @@ export class ClientRegistry<C extends ClientChannel> {
       group.members.set(info.channel, info)
       this.#groupsOf(info.channel).consumers.add(data.groupName)
     }
-    const subscribed = keepSubscriptions ? false : updateSubscriptions(group, data.subscriptionDataSet ?? [])
+    const subscribed = withoutSub ? false : updateSubscriptions(group, data.subscriptionDataSet ?? [])
     if (joined || subscribed) this.onMembersChanged(data.groupName)
-    return joined || subscribed
+    // Two members that do not agree: each has to tell its subscriptions again, or those of one stay forgotten for ever.
+    const disagrees = heartbeatFingerprint !== 0 && group.fingerprint !== heartbeatFingerprint
+    group.fingerprint = heartbeatFingerprint
+    return joined || subscribed || disagrees
   }
 
   unregister(clientId: string, channel: C, producerGroup?: string, consumerGroup?: string): void {
@@ -134,6 +143,11 @@ export class ClientRegistry<C extends ClientChannel> {
     return [...(this.#producers.get(group)?.values() ?? [])]
   }
 
+  /** A producer by its client id, in whichever group. */
+  findProducer(clientId: string): ClientInfo<C> | undefined {
+    return this.#producerClients.get(clientId)
+  }
+
   producerGroups(): IterableIterator<[string, ReadonlyMap<C, ClientInfo<C>>]> {
     return this.#producers.entries()
   }
@@ -157,7 +171,10 @@ export class ClientRegistry<C extends ClientChannel> {
     const info = members?.get(channel)
     if (!members || !info || (clientId !== undefined && info.clientId !== clientId)) return
     members.delete(channel)
-    this.#groupsOfChannel.get(channel)?.producers.delete(group)
+    const left = this.#groupsOfChannel.get(channel)?.producers
+    left?.delete(group)
+    if (!left?.size && this.#producerClients.get(info.clientId)?.channel === channel)
+      this.#producerClients.delete(info.clientId)
     if (members.size === 0) this.#producers.delete(group)
   }
 

@@ -155,7 +155,8 @@ describe('a pull is answered the same, hot or not', () => {
     ['a number that is none', { queueOffset: 'many' }, 1],
     ['a field that is missing', { queueId: undefined }, 1],
     ['a group that sent no heartbeat', { sysFlag: '0' }, 24],
-    ['a filter that is not supported', { expressionType: 'SQL92', subscription: 'a > 1' }, 1],
+    ['no message of an SQL92 expression', { expressionType: 'SQL92', subscription: 'a > 1' }, 20],
+    ['an SQL92 expression that is none', { expressionType: 'SQL92', subscription: 'a >' }, 23],
     ['a waiting consumer whose time is up', { topic: 'Empty', sysFlag: '6', suspendTimeoutMillis: '50' }, 19],
   ])('%s', async (_, more, code) => {
     expect((await bothSay(wanted(more)))!.header.code).toBe(code)

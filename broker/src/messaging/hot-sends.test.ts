@@ -30,6 +30,8 @@ function randomSend(random: SimRandom, opaque: number): RemotingCommand & { read
     ...(random.chance(0.5) ? { TAGS: random.pick(['a', 'ünïcode']), KEYS: 'k1 k2' } : {}),
     ...(random.chance(0.2) ? { WAIT: random.pick(['true', 'false']), CLUSTER: 'mine', TRACE_ON: 'false' } : {}),
     ...(random.chance(0.05) ? { DELAY: '3' } : {}),
+    // An hour or so after the simulation's start: the answers carry recall handles.
+    ...(random.chance(0.05) ? { TIMER_DELIVER_MS: String(1_767_229_200_000 + random.int(9999)) } : {}),
     ...(random.chance(0.05) ? { TRAN_MSG: 'true' } : {}),
     ...(random.chance(0.3) ? { own: 'x'.repeat(random.int(300)) } : {}),
   })

@@ -127,7 +127,7 @@ export class HotSends {
     for (let i = 0; i < waiting.length; i++) {
       const { connection, accepted, code, opaque, oneWay, bytes } = waiting[i]!
       if (!oneWay && !connection.closed) {
-        const { appended, queueId, uniqKey } = accepted
+        const { appended, queueId, uniqKey, recallHandle } = accepted
         const first = appended[0]!
         // A batch answers with the ids of all its messages.
         const msgId =
@@ -135,8 +135,18 @@ export class HotSends {
             ? first.physicalOffset
             : appended.map(({ physicalOffset }) => this.#sends.msgId(physicalOffset)).join(',')
         const { outbox } = connection
-        const at = outbox.reserve(this.#reply.maxBytes(msgId, uniqKey))
-        const end = this.#reply.write(outbox.slab, at, opaque, responseCode, msgId, queueId, first.queueOffset, uniqKey)
+        const at = outbox.reserve(this.#reply.maxBytes(msgId, uniqKey, recallHandle))
+        const end = this.#reply.write(
+          outbox.slab,
+          at,
+          opaque,
+          responseCode,
+          msgId,
+          queueId,
+          first.queueOffset,
+          uniqKey,
+          recallHandle,
+        )
         outbox.commit(end - at)
         connection.touch()
       }

@@ -7,7 +7,7 @@ import { PERM_READ } from '../metadata/system-topics.ts'
 import type { BrokerServices } from '../services.ts'
 import type { GetMessageResult, GetMessageStatus, MessageFilter } from '../store/types.ts'
 import type { HeldPull } from './held-pulls.ts'
-import { filterOf, findSubscription, PULL_COMMIT_OFFSET, PULL_SUSPEND } from './subscription.ts'
+import { PULL_COMMIT_OFFSET, PULL_SUSPEND, wantedMessages } from './subscription.ts'
 
 type Pull = typeof brokerRequests.pullMessage
 export type PullHeader = HeaderOf<Pull>
@@ -65,19 +65,14 @@ function pullAs(
       'subscription',
       `the consumer's group[${header.consumerGroup}] is forbidden to read topic[${header.topic}]`,
     )
-  const subscription = findSubscription(
-    header,
-    services.clients.consumerGroup(header.consumerGroup),
-    group.consumeBroadcastEnable,
-  )
-  const filter = filterOf(subscription)
+  const filter = wantedMessages(header, group.consumeBroadcastEnable, services)
 
   const reset = offsets.takeReset(header.consumerGroup, header.topic, header.queueId)
   if (reset !== undefined) return moved(services, header, reset)
   if ((header.sysFlag & PULL_COMMIT_OFFSET) !== 0)
     offsets.commit(header.consumerGroup, header.topic, header.queueId, header.commitOffset)
 
-  const result = get(services, header, filter)
+  const result = get(services, header, header.queueOffset, filter)
   return result instanceof Promise
     ? result.then(later => answerOrWait(later, header, filter, connection, services))
     : answerOrWait(result, header, filter, connection, services)
@@ -103,41 +98,65 @@ async function waitAndAnswer(
   connection: ServerConnection,
   services: BrokerServices,
 ): Promise<PullAnswer> {
-  await arrival(header, filter, connection, services)
-  const result = await get(services, header, filter)
-  return { ...answer(services, header, result, statusOf(result.status, header.queueOffset)), held: true }
+  const { config, world } = services
+  const waitMs = config.longPollingEnable ? header.suspendTimeoutMillis : config.shortPollingTimeMills
+  const deadlineMs = world.clock.monotonicMs() + waitMs
+  let queueOffset = header.queueOffset
+  for (;;) {
+    const arrived = await arrival(header, queueOffset, deadlineMs, filter, connection, services)
+    if (filter?.byRecord) {
+      const wanted = wantedNow(header, services)
+      // The consumer has changed its mind while it waited: what was refused by the old filter is judged by the new one.
+      if (wanted !== filter) queueOffset = header.queueOffset
+      filter = wanted
+    }
+    const result = await get(services, header, queueOffset, filter)
+    const judgedToTheEnd = result.status === 'NO_MATCHED_MESSAGE' && result.nextBeginOffset === result.maxOffset
+    // A filter that looks at records has refused all that came: the pull waits on, and they are not looked at again.
+    if (!(judgedToTheEnd && arrived && filter?.byRecord && world.clock.monotonicMs() < deadlineMs))
+      return { ...answer(services, header, result, statusOf(result.status, queueOffset)), held: true }
+    result.release()
+    queueOffset = result.nextBeginOffset
+  }
 }
 
-function get(services: BrokerServices, header: PullHeader, filter: MessageFilter | undefined) {
+const wantedNow = (header: PullHeader, services: BrokerServices) =>
+  wantedMessages(header, services.groups.get(header.consumerGroup)?.consumeBroadcastEnable ?? true, services)
+
+function get(services: BrokerServices, header: PullHeader, queueOffset: number, filter: MessageFilter | undefined) {
   return services.store.getMessage({
     topic: header.topic,
     queueId: header.queueId,
-    queueOffset: header.queueOffset,
+    queueOffset,
     maxCount: Math.max(1, header.maxMsgNums),
     maxBytes: header.maxMsgBytes && header.maxMsgBytes > 0 ? header.maxMsgBytes : undefined,
     filter,
   })
 }
 
-/** Resolves when a message may be there, or the consumer's time is up, or its connection is gone. */
+/**
+ * Resolves when a message may be there, or the consumer's time is up, or its connection is gone: then with false, as when
+ * the broker stops.
+ */
 function arrival(
   header: PullHeader,
+  queueOffset: number,
+  deadlineMs: number,
   filter: MessageFilter | undefined,
   connection: ServerConnection,
-  { config, heldPulls, store, world }: BrokerServices,
-): Promise<void> {
-  const waitMs = config.longPollingEnable ? header.suspendTimeoutMillis : config.shortPollingTimeMills
-  // A message may have arrived while the first look waited for the disk.
-  if (store.maxOffset(header.topic, header.queueId) > header.queueOffset) return Promise.resolve()
+  { heldPulls, store }: BrokerServices,
+): Promise<boolean> {
+  // A message may have arrived while the look before waited for the disk.
+  if (store.maxOffset(header.topic, header.queueId) > queueOffset) return Promise.resolve(true)
   return new Promise(resolve => {
     const held: HeldPull = {
       connectionId: connection.id,
       topic: header.topic,
       queueId: header.queueId,
-      queueOffset: header.queueOffset,
-      deadlineMs: world.clock.monotonicMs() + waitMs,
+      queueOffset,
+      deadlineMs,
       matches: tagsCode => !filter || filter.byEntry(tagsCode),
-      wake: () => resolve(),
+      wake: resolve,
     }
     heldPulls.hold(held)
   })

@@ -23,7 +23,7 @@ export class Puts {
 
   /** Synchronous, as `Store.append`: offsets are given in the order of the calls. Throws as it does, and what redirects throw. */
   append(message: OutgoingMessage): Appended {
-    return this.#store.append(toStore(this.#redirected(message)))
+    return this.appendRedirected(this.redirected(message))
   }
 
   /** Resolves when the message is as durable as the configuration promises. Rejects as `Store.committed`. */
@@ -33,7 +33,13 @@ export class Puts {
     return { ...appended, status }
   }
 
-  #redirected(message: OutgoingMessage): OutgoingMessage {
+  /** As `append`, for what `redirected` has returned. */
+  appendRedirected(message: OutgoingMessage): Appended {
+    return this.#store.append(toStore(message))
+  }
+
+  /** The message as it will be stored. Throws what redirects throw. */
+  redirected(message: OutgoingMessage): OutgoingMessage {
     for (const redirect of this.#redirects) {
       const redirected = redirect(message)
       if (redirected) return redirected

@@ -10,8 +10,10 @@ export const queryConsumerOffset: Handler<'queryConsumerOffset'> = (header, { st
   const { consumerGroup, topic, queueId, setZeroIfNotFound } = header
   const committed = offsets.query(consumerGroup, topic, queueId)
   if (committed !== undefined) return { offset: committed }
+  if (setZeroIfNotFound === false)
+    throw new ResponseError('QUERY_NOT_FOUND', 'Not found, do not set to zero, maybe this group boot first')
   const minOffset = store.minOffset(topic, queueId)
   const isYoung = minOffset <= 0 && store.maxOffset(topic, queueId) > 0 && store.isInMemory(topic, queueId, 0)
-  if (setZeroIfNotFound !== false && isYoung) return { offset: 0 }
+  if (isYoung) return { offset: 0 }
   throw new ResponseError('QUERY_NOT_FOUND', 'Not found, V3_0_6_SNAPSHOT maybe this group consumer boot first')
 }

@@ -22,8 +22,8 @@ async function send(
   header: SendHeader & { flag: number; properties?: string },
   context: BrokerContext<'sendMessageV2'>,
 ): Promise<SendAnswer> {
-  const { connection, config, sends, body } = context
-  const accepted = await sends.accept(header, {
+  const { connection, config, sends, body, version } = context
+  const accepted = await sends.accept({ ...header, version }, {
     flag: header.flag,
     body: body ? Buffer.from(body.buffer, body.byteOffset, body.byteLength) : Buffer.alloc(0),
     properties: Buffer.from(header.properties ?? ''),
@@ -36,6 +36,7 @@ async function send(
     queueId: accepted.queueId,
     queueOffset: accepted.appended[0]!.queueOffset,
     transactionId: accepted.uniqKey,
+    recallHandle: accepted.recallHandle,
     ext: { MSG_REGION: config.regionId, TRACE_ON: String(config.traceOn) },
   }
 }

@@ -1,20 +1,29 @@
 import type { BrokerConfig } from '@rocketcluster/config'
 import {
   decodeBatch,
+  decodeProperties,
+  encodeProperties,
+  isRetryTopic,
   notAllowedSendTopics,
+  property,
   ResponseError,
   sysFlag,
   topicProblem,
   transactionType,
+  withTransactionType,
 } from '@rocketcluster/protocol'
 import { type NamedTopic, PERM_WRITE } from '../metadata/system-topics.ts'
 import type { Topics } from '../metadata/topics.ts'
 import type { BrokerStats } from '../stats.ts'
 import type { Store } from '../store/store.ts'
 import type { Appended, MessageToStore, PutStatus } from '../store/types.ts'
+import { checkMessageType } from './message-type.ts'
 import { outgoing } from './outgoing-message.ts'
 import type { Puts } from './puts.ts'
+import type { DeadLetters } from './retry/dead-letters.ts'
 import type { PropertyTraits, StoredProperties } from './stored-properties.ts'
+import { recallHandleOf } from './timer/timer-redirect.ts'
+import type { Transactions } from './transactions/transactions.ts'
 
 /** What the header of any send request says, whichever version it came in. */
 export interface SendHeader {
@@ -26,6 +35,9 @@ export interface SendHeader {
   readonly sysFlag: number
   readonly bornTimestamp: number
   readonly reconsumeTimes?: number
+  readonly maxReconsumeTimes?: number
+  /** The client's (MQVersion). */
+  readonly version?: number
   readonly batch?: boolean
 }
 
@@ -47,6 +59,8 @@ export interface AcceptedSend {
   readonly uniqKey: string | undefined
   /** One, or one for each message of a batch. */
   readonly appended: readonly Appended[]
+  /** By what a message that waits for its time may be taken back. */
+  readonly recallHandle: string | undefined
   /** Rejects with the ResponseError to answer when the log could not be written. */
   readonly committed: Promise<PutStatus>
 }
@@ -62,6 +76,10 @@ interface OutstandingGroup {
 export const MAX_OUTSTANDING_SENDS = 10_000
 
 const NOTHING = Buffer.alloc(0)
+/** Of sysFlag: half, committed or rolled back. */
+const TRANSACTION_BITS = sysFlag.TRANSACTION_ROLLBACK_TYPE
+/** `%`, which names of retry topics begin with and of hardly any other. */
+const PERCENT = 0x25
 
 /**
  * Takes producers' messages into the store, with RocketMQ's checks in RocketMQ's order (SendMessageProcessor.java,
@@ -73,6 +91,8 @@ export class Sends {
   readonly #topics: Topics
   readonly #store: Store
   readonly #puts: Puts
+  readonly #transactions: Pick<Transactions, 'prepare'>
+  readonly #deadLetters: DeadLetters
   readonly #properties: StoredProperties
   readonly #randomInt: (bound: number) => number
   readonly #now: () => number
@@ -95,6 +115,8 @@ export class Sends {
     keys: undefined,
   }
   #group: OutstandingGroup | undefined
+  /** Of the message that was appended last. */
+  #recallHandle: string | undefined
   #outstanding = 0
   #outstandingBytes = 0
 
@@ -103,6 +125,8 @@ export class Sends {
     topics: Topics
     store: Store
     puts: Puts
+    transactions: Pick<Transactions, 'prepare'>
+    deadLetters: DeadLetters
     properties: StoredProperties
     /** Makes the id that SEND answers carry of a physical offset. */
     msgId: (physicalOffset: number) => string
@@ -115,6 +139,8 @@ export class Sends {
     this.#topics = parts.topics
     this.#store = parts.store
     this.#puts = parts.puts
+    this.#transactions = parts.transactions
+    this.#deadLetters = parts.deadLetters
     this.#properties = parts.properties
     this.#randomInt = parts.randomInt
     this.#now = parts.now
@@ -137,9 +163,8 @@ export class Sends {
   }
 
   async #createAndAppend(header: SendHeader, content: SendContent): Promise<AcceptedSend> {
-    // The frame's memory is the connection's again after this turn.
-    const kept = { ...content, body: Buffer.from(content.body), properties: Buffer.from(content.properties) }
-    return this.#append(await this.#create(header), header, kept)
+    const copy = kept(content)
+    return this.#append(await this.#create(header), header, copy)
   }
 
   /** More than the disk can take is refused at once instead of piling up: the client tries another broker. */
@@ -174,7 +199,26 @@ export class Sends {
     })
   }
 
-  #append(topic: NamedTopic, header: SendHeader, content: SendContent): AcceptedSend {
+  /**
+   * The queue that a message is for, after the checks that any send passes; the topic is made where that is allowed. For
+   * messages that take another way into the log. Rejects as `accept`.
+   */
+  async place(header: SendHeader): Promise<{ topic: NamedTopic; queueId: number }> {
+    if (this.#config.startAcceptSendRequestTimeStamp > 0) this.#refuseBeforeOpening()
+    const topic = this.#topics.get(header.topic) ?? (await this.#create(header))
+    return { topic, queueId: this.#queueIdFor(topic, header) }
+  }
+
+  #append(topic: NamedTopic, header: SendHeader, content: SendContent): AcceptedSend | Promise<AcceptedSend> {
+    const queueId = this.#queueIdFor(topic, header)
+    if (header.batch) return this.#appendBatch(topic, queueId, header, content)
+    if (topic.topicName.charCodeAt(0) === PERCENT && isRetryTopic(topic.topicName))
+      return this.#appendRetry(topic, queueId, header, content)
+    return this.#appendOne(topic, queueId, header, content)
+  }
+
+  /** Throws the ResponseError for a topic that may not be sent to, or a queue that it does not have. */
+  #queueIdFor(topic: NamedTopic, header: SendHeader): number {
     if (notAllowedSendTopics.has(topic.topicName)) throw forbiddenTopic(topic.topicName)
     // Apache lets a broker without write permission accept what is not ordered (routes that clients still hold would
     // fail for 30 s otherwise); only an ordered topic must stop at once, before its keys move to another broker.
@@ -191,17 +235,38 @@ export class Sends {
         'INVALID_PARAMETER',
         `request queueId[${header.queueId}] is illegal, topic ${topic.topicName} has the queues 0 to ${queues - 1}`,
       )
-    const queueId = header.queueId < 0 ? this.#randomInt(Math.max(1, topic.writeQueueNums)) : header.queueId
-    return header.batch
-      ? this.#appendBatch(topic, queueId, header, content)
-      : this.#appendOne(topic, queueId, header, content)
+    return header.queueId < 0 ? this.#randomInt(Math.max(1, topic.writeQueueNums)) : header.queueId
+  }
+
+  /** A consumer could not send a message back: it sends it as a new one, which may be a dead letter by now. */
+  #appendRetry(
+    topic: NamedTopic,
+    queueId: number,
+    header: SendHeader,
+    content: SendContent,
+  ): AcceptedSend | Promise<AcceptedSend> {
+    const destination = this.#deadLetters.destination(header)
+    if (destination === undefined) return this.#appendOne(topic, queueId, header, content)
+    if (destination instanceof Promise) {
+      const copy = kept(content)
+      return destination.then(found =>
+        found ? this.#appendDead(found, queueId, header, copy) : this.#appendOne(topic, queueId, header, copy),
+      )
+    }
+    return this.#appendDead(destination, queueId, header, content)
+  }
+
+  /** The answer names the queue that was asked for, as Apache's does. */
+  #appendDead(topic: NamedTopic, queueId: number, header: SendHeader, content: SendContent): AcceptedSend {
+    const properties = decodeProperties(content.properties).set(property.DELAY_TIME_LEVEL, '-1')
+    const accepted = this.#appendOne(topic, 0, header, { ...content, properties: encodeProperties(properties) })
+    return { ...accepted, queueId }
   }
 
   #appendOne(topic: NamedTopic, queueId: number, header: SendHeader, content: SendContent): AcceptedSend {
     const properties = this.#properties.rewrite(content.properties)
     const { traits } = this.#properties
-    if (topic.attributes.get('cleanup.policy') === 'COMPACTION' && !traits.keys)
-      throw new ResponseError('MESSAGE_ILLEGAL', 'Required message key is missing')
+    if (topic.attributes.size > 0) this.#refuseWhatAttributesForbid(topic, traits)
     const { uniqKey, waitStoreMsgOK } = traits
     const message = this.#message
     message.topic = topic.topicName
@@ -216,24 +281,52 @@ export class Sends {
     message.tagsCode = traits.tagsCode
     message.uniqKey = uniqKey
     message.keys = traits.keys
-    const special = traits.delay !== undefined || traits.transactionPrepared
+    const special =
+      traits.delay !== undefined || traits.transactionPrepared || (message.sysFlag & TRANSACTION_BITS) !== 0
     const appended = special ? this.#appendSpecial(traits, message) : this.#store.append(message)
     return {
       queueId,
       uniqKey,
       appended: [appended],
-      committed: this.#commit(topic.topicName, appended, 1, appended.sizeBytes, waitStoreMsgOK),
+      recallHandle: special ? this.#takeRecallHandle() : undefined,
+      committed: this.#commit(appended, 1, appended.sizeBytes, waitStoreMsgOK),
     }
+  }
+
+  #refuseWhatAttributesForbid(topic: NamedTopic, traits: PropertyTraits): void {
+    if (topic.attributes.get('cleanup.policy') === 'COMPACTION' && !traits.keys)
+      throw new ResponseError('MESSAGE_ILLEGAL', 'Required message key is missing')
+    if (this.#config.messageTypeCheckEnable) checkMessageType(topic, traits)
   }
 
   /** A half message, or one that comes later: its properties decide where it waits. */
   #appendSpecial(traits: PropertyTraits, message: MessageToStore): Appended {
-    if (traits.transactionPrepared)
+    // Clients before 4.6.1 send a committed message back to be retried with this property still on it.
+    const isRetry = message.reconsumeTimes > 0 && traits.delay === 'DELAY'
+    if (traits.transactionPrepared && !isRetry) {
+      if (this.#config.rejectTransactionMessage)
+        throw new ResponseError(
+          'NO_PERMISSION',
+          `the broker[${this.#config.brokerIP1}] sending transaction message is forbidden`,
+        )
+      return this.#transactions.prepare(outgoing(message))
+    }
+    // Apache stores it, and nobody ever sees it: records of that type have no place in a queue.
+    if (!isRetry && transactionType(message.sysFlag) !== 'NONE')
       throw new ResponseError(
         'MESSAGE_ILLEGAL',
-        'property TRAN_MSG: transactional messages are not supported by this broker version',
+        `sysFlag ${message.sysFlag} says that the message is part of a transaction, and property TRAN_MSG does not`,
       )
-    return this.#puts.append(outgoing(message))
+    const plain = isRetry ? { ...message, sysFlag: withTransactionType(message.sysFlag, 'NONE') } : message
+    const redirected = this.#puts.redirected(outgoing(plain))
+    this.#recallHandle = recallHandleOf(redirected, this.#config.brokerName)
+    return this.#puts.appendRedirected(redirected)
+  }
+
+  #takeRecallHandle(): string | undefined {
+    const handle = this.#recallHandle
+    this.#recallHandle = undefined
+    return handle
   }
 
   #appendBatch(topic: NamedTopic, queueId: number, header: SendHeader, content: SendContent): AcceptedSend {
@@ -245,12 +338,14 @@ export class Sends {
         'MESSAGE_ILLEGAL',
         `batch body of ${content.body.length} bytes exceeds maxMessageSize ${maxMessageSize}`,
       )
-    const { uniqKey, waitStoreMsgOK } = { ...this.#properties.scan(content.properties) }
+    const { uniqKey, waitStoreMsgOK, delay, transactionPrepared } = this.#properties.scan(content.properties)
+    refuseWhatWouldBeWrong(header.sysFlag, delay, transactionPrepared)
     const flags = storedSysFlag(header.sysFlag, content.bornHost)
     const messages: MessageToStore[] = []
     for (const item of itemsOf(content.body)) {
       const traits = this.#properties.scan(item.properties)
       refuseWhatWouldBeWrong(header.sysFlag, traits.delay, traits.transactionPrepared)
+      if (topic.attributes.size > 0 && this.#config.messageTypeCheckEnable) checkMessageType(topic, traits)
       messages.push({
         topic: topic.topicName,
         queueId,
@@ -270,12 +365,13 @@ export class Sends {
     if (messages.length === 0) throw new ResponseError('MESSAGE_ILLEGAL', 'a batch without messages')
     const appended = this.#store.appendBatch(messages)
     const sizeBytes = appended.reduce((sum, one) => sum + one.sizeBytes, 0)
-    const committed = this.#commit(topic.topicName, appended.at(-1)!, messages.length, sizeBytes, waitStoreMsgOK)
-    return { queueId, uniqKey, appended, committed }
+    const committed = this.#commit(appended.at(-1)!, messages.length, sizeBytes, waitStoreMsgOK)
+    return { queueId, uniqKey, appended, recallHandle: undefined, committed }
   }
 
-  #commit(topic: string, last: Appended, count: number, sizeBytes: number, wait: boolean): Promise<PutStatus> {
-    this.#stats.put(topic, count, sizeBytes)
+  #commit(last: Appended, count: number, sizeBytes: number, wait: boolean): Promise<PutStatus> {
+    // Delayed and half messages count where they wait, and in their own topic when they come there.
+    this.#stats.put(last.topic, count, sizeBytes)
     const committed = this.#store.committed(last.physicalOffset + last.sizeBytes, wait)
     let group = this.#group
     if (group?.committed !== committed) this.#group = group = this.#startGroup(committed)
@@ -308,24 +404,24 @@ function itemsOf(body: Buffer): ReturnType<typeof decodeBatch> {
   }
 }
 
+/** The frame's memory is the connection's again after this turn. */
+const kept = (content: SendContent): SendContent => ({
+  ...content,
+  body: Buffer.from(content.body),
+  properties: Buffer.from(content.properties),
+})
+
 const forbiddenTopic = (topic: string) =>
   new ResponseError('NO_PERMISSION', `Sending message to topic[${topic}] is forbidden.`)
 
 /**
- * Delayed and half messages are not delivered by this version. Storing them as ordinary ones would show them to
- * consumers too early, or before their transaction is decided: that is worse than a clear refusal.
+ * A batch is stored as it comes. Delayed and half messages in it would be shown to consumers too early, or before their
+ * transaction is decided.
  */
 function refuseWhatWouldBeWrong(flags: number, delay: string | undefined, transactionPrepared: boolean): void {
-  if (delay)
-    throw new ResponseError(
-      'MESSAGE_ILLEGAL',
-      `property ${delay}: delayed messages are not supported by this broker version`,
-    )
+  if (delay) throw new ResponseError('MESSAGE_ILLEGAL', `property ${delay}: a batch may not carry delayed messages`)
   if (transactionPrepared || transactionType(flags) !== 'NONE')
-    throw new ResponseError(
-      'MESSAGE_ILLEGAL',
-      'property TRAN_MSG: transactional messages are not supported by this broker version',
-    )
+    throw new ResponseError('MESSAGE_ILLEGAL', 'property TRAN_MSG: a batch may not carry transactional messages')
 }
 
 /** The flag bits say how long the host addresses in the record are; the store adds the bit for its own. */

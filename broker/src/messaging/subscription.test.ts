@@ -30,5 +30,22 @@ test('a filter passes the hashes of its tags, and with * there is none', () => {
     false,
   ])
   expect(filterOf(parseSubscription('T', '*', 'TAG'))).toBeUndefined()
-  expect(() => filterOf(parseSubscription('T', 'a > 1', 'SQL92'))).toThrow(/does not support .* SQL92/)
+})
+
+test('an SQL92 expression is compiled and kept as it is written, or refused with the place of the error', () => {
+  const parsed = parseSubscription('T', 'a > 1 ', 'SQL92')
+  expect(parsed).toMatchObject({ subString: 'a > 1 ', expressionType: 'SQL92', tagsSet: [], codeSet: [] })
+  const filter = filterOf(parsed)!
+  expect(filter.byEntry(5)).toBe(true)
+  // The same filter for all who want the same.
+  expect(filterOf({ ...parsed, topic: 'U' })).toBe(filter)
+  for (const expression of ['*', '', 'a >']) {
+    expect(() => parseSubscription('T', expression, 'SQL92')).toThrow(/^Invalid MessageSelector\. .* at line 1, column/)
+    expect(() => filterOf({ ...parsed, subString: expression })).toThrow(
+      expect.objectContaining({ status: 'SUBSCRIPTION_PARSE_FAILED' }),
+    )
+  }
+  expect(() => parseSubscription('T', 'a > 1', 'SQL2023')).toThrow(
+    'filter type "SQL2023" is unknown; allowed are TAG and SQL92',
+  )
 })

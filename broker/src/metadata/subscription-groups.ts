@@ -14,6 +14,9 @@ export interface SubscriptionGroupsOptions {
   readonly autoCreateSubscriptionGroup: boolean
 }
 
+/** SubscriptionGroupManager.java: 1 << PermName.INDEX_PERM_READ. */
+const FORBIDS_READING = 1 << 2
+
 /** A group's settings together with its name, which the wire form may leave out. */
 export type NamedGroup = SubscriptionGroupConfig & { readonly groupName: string }
 
@@ -41,7 +44,7 @@ export function subscriptionGroup(groupName: string): NamedGroup {
 export class SubscriptionGroups {
   readonly #table: DurableTable<NamedGroup>
   readonly #creating = new Map<string, Promise<NamedGroup>>()
-  /** group → topic → forbidden bits; bit 0 (value 1) forbids reading. Only read: kept as another broker wrote it. */
+  /** group → topic → forbidden bits. */
   #forbidden = new Map<string, Map<string, number>>()
   readonly #log: Log
   readonly #options: SubscriptionGroupsOptions
@@ -115,31 +118,67 @@ export class SubscriptionGroups {
 
   /** Creates or replaces a group; resolves when that is on disk. Throws SYSTEM_ERROR; nothing changed then. */
   put(config: NamedGroup): Promise<void> {
-    return this.#store(config.groupName, config)
+    return this.putAll([config])
+  }
+
+  /** As `put`, for several: all of them or none. */
+  putAll(configs: readonly NamedGroup[]): Promise<void> {
+    return this.#store(new Map(configs.map(config => [config.groupName, config])))
   }
 
   /** False when there is no such group. Throws as `put`. */
   async delete(group: string): Promise<boolean> {
     await this.#creating.get(group)
     if (!this.#table.get(group)) return false
-    await this.#store(group, undefined)
+    const before = this.#forbidden
+    const changed = new Map(before)
+    changed.delete(group)
+    this.#forbidden = changed
+    try {
+      await this.#store(new Map([[group, undefined]]))
+    } catch (error) {
+      if (this.#forbidden === changed) this.#forbidden = before
+      throw error
+    }
     return true
   }
 
-  async #store(name: string, config: NamedGroup | undefined): Promise<void> {
+  async #store(changes: ReadonlyMap<string, NamedGroup | undefined>): Promise<void> {
     try {
-      await this.#table.set(name, config)
+      await this.#table.change(changes)
     } catch (error) {
+      const names = [...changes.keys()].join(', ')
       throw new ResponseError(
         'SYSTEM_ERROR',
-        `subscription group ${name} cannot be stored: ${(error as Error).message}`,
+        `subscription group ${names} cannot be stored: ${(error as Error).message}`,
         { cause: error },
       )
     }
   }
 
+  /** Forbids a group to read a topic, or allows it again. Resolves when that is on disk. Throws as `put`. */
+  async forbidReading(group: string, topic: string, forbidden: boolean): Promise<void> {
+    const before = this.#forbidden
+    const topics = new Map(before.get(group))
+    const bits = topics.get(topic) ?? 0
+    const wanted = forbidden ? bits | FORBIDS_READING : bits & ~FORBIDS_READING
+    if (wanted === bits) return
+    if (wanted === 0) topics.delete(topic)
+    else topics.set(topic, wanted)
+    const changed = new Map(before).set(group, topics)
+    if (topics.size === 0) changed.delete(group)
+    this.#forbidden = changed
+    try {
+      // The settings are what they were; writing them again gives the file a new version.
+      await this.#store(new Map())
+    } catch (error) {
+      if (this.#forbidden === changed) this.#forbidden = before
+      throw error
+    }
+  }
+
   isReadForbidden(group: string, topic: string): boolean {
-    return ((this.#forbidden.get(group)?.get(topic) ?? 0) & 1) === 1
+    return ((this.#forbidden.get(group)?.get(topic) ?? 0) & FORBIDS_READING) !== 0
   }
 
   save(): Promise<void> {

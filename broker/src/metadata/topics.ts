@@ -86,10 +86,15 @@ export class Topics {
    * Creates the topic or replaces its settings. Resolves when that is on disk and the name servers were told. Throws
    * SYSTEM_ERROR when the disk refuses; nothing changed then.
    */
-  async put(config: NamedTopic): Promise<void> {
-    await this.#leaving.get(config.topicName)?.catch(() => {})
-    await this.#store(new Map([[config.topicName, config]]))
-    await this.onChange([config.topicName])
+  put(config: NamedTopic): Promise<void> {
+    return this.putAll([config])
+  }
+
+  /** As `put`, for several: all of them or none. */
+  async putAll(configs: readonly NamedTopic[]): Promise<void> {
+    for (const { topicName } of configs) await this.#leaving.get(topicName)?.catch(() => {})
+    await this.#store(new Map(configs.map(config => [config.topicName, config])))
+    await this.onChange(configs.map(({ topicName }) => topicName))
   }
 
   /**

@@ -16,6 +16,12 @@ const BLOCK_WORTHY = 4
 /** Two records this close are read in one go, with what lies between them. */
 const JOIN_GAP_BYTES = 16 * 1024
 
+/**
+ * Bytes of records that one request may read only to refuse them. Their memory is held until it ends; the next request goes
+ * on from there.
+ */
+const MOST_REFUSED_BYTES = 4 * 1024 * 1024
+
 /** Consecutive entries of one consume queue: `count` units from byte `start` of `buffer`. */
 export interface Units {
   readonly count: number
@@ -223,6 +229,8 @@ class Scan {
   readonly #maxBytes: number
   #units: Units = { count: 0, buffer: Buffer.alloc(0), start: 0 }
   #index = 0
+  /** Of records that were read for a filter that did not want them. */
+  #refusedBytes = 0
   /** Entries below it are known to be deleted. */
   #deletedBelow = Number.NEGATIVE_INFINITY
   /** The slice being gathered: records that lie one behind the other in one buffer. */
@@ -244,7 +252,8 @@ class Scan {
   /** How many entries the scan may have to look at: more when a filter drops some. */
   unitsWanted(): number {
     const { maxCount, filter, queueOffset } = this.#request
-    const most = Math.max(Math.floor(this.#reader.config.maxFilterMessageSize / UNIT_SIZE), maxCount)
+    const perConfig = Math.max(Math.floor(this.#reader.config.maxFilterMessageSize / UNIT_SIZE), maxCount)
+    const most = Math.min(perConfig, filter?.maxEntries ?? perConfig)
     return Math.min(filter === undefined ? Math.max(maxCount, 1) : most, this.result.maxOffset - queueOffset)
   }
 
@@ -293,6 +302,8 @@ class Scan {
       const from = physicalOffset - memory.start
       if (filter?.byRecord !== undefined && !filter.byRecord(memory.buffer.subarray(from, from + sizeBytes))) {
         if (result.messageCount === 0) result.status = 'NO_MATCHED_MESSAGE'
+        this.#refusedBytes += sizeBytes
+        if (this.#refusedBytes > MOST_REFUSED_BYTES) return true
         continue
       }
       this.#take(memory, from, sizeBytes)

@@ -29,6 +29,10 @@ type RetentionConfig = Pick<
   | 'deleteFileBatchMax'
 >
 
+/** The disk is so full that messages go which have not expired. */
+const isForcible = (usedRatio: number, config: RetentionConfig): boolean =>
+  config.cleanFileForciblyEnable && usedRatio * 100 > config.diskSpaceCleanForciblyRatio
+
 /**
  * How many of the oldest files have to go now. `files` are all but the one being written, oldest first.
  * Nothing is deleted for being consumed, nor kept for not being consumed (DefaultMessageStore.java#CleanCommitLogService).
@@ -36,7 +40,7 @@ type RetentionConfig = Pick<
 export function filesToDelete(files: readonly FileAge[], state: RetentionState, config: RetentionConfig): number {
   const percent = state.usedRatio * 100
   const tooFull = percent > config.diskMaxUsedSpaceRatio
-  const forcibly = config.cleanFileForciblyEnable && percent > config.diskSpaceCleanForciblyRatio
+  const forcibly = isForcible(state.usedRatio, config)
   if (!tooFull && !forcibly && !state.manual && !config.deleteWhen.includes(state.hour)) return 0
   const most = Math.min(files.length, config.deleteFileBatchMax)
   let count = 0
@@ -49,6 +53,8 @@ export function filesToDelete(files: readonly FileAge[], state: RetentionState, 
 export interface RetentionOwner {
   /** Files from here on are in use. */
   activeFrom(): number
+  /** Physical offset of the oldest message that is still to be delivered: only a disk that is nearly full goes before that. */
+  neededFrom(): Promise<number>
   /** Files are gone: what is derived from them has to follow. */
   removed(): Promise<void>
   /** A reason while no more messages may be taken; undefined when they may. */
@@ -102,7 +108,8 @@ export class Retention {
       const files = await this.#candidates()
       const nowMs = clock.now()
       const { hour } = clock.localTime(nowMs)
-      const count = filesToDelete(files, { nowMs, hour, usedRatio: this.#usedRatio, manual }, this.#config)
+      const wanted = filesToDelete(files, { nowMs, hour, usedRatio: this.#usedRatio, manual }, this.#config)
+      const count = wanted === 0 ? 0 : await this.#sparingNeeded(files.slice(0, wanted))
       for (let i = 0; i < count && !this.#stopped; i++) {
         log.info({ path: this.#files.files[0]!.path, usedRatio: this.#usedRatio }, 'deleting an old commitlog file')
         await this.#files.removeFirst()
@@ -116,6 +123,18 @@ export class Retention {
       log.error({ error }, 'cleaning up old messages failed')
       throw error
     }
+  }
+
+  /** How many of the files may go: none that holds a message which waits for its time, unless the disk leaves no choice. */
+  async #sparingNeeded(files: readonly FileAge[]): Promise<number> {
+    const neededFrom = await this.#owner.neededFrom()
+    const free = files.filter(({ start }) => start + this.#files.fileSizeBytes <= neededFrom).length
+    if (free === files.length || !isForcible(this.#usedRatio, this.#config)) return free
+    this.#world.log.error(
+      { usedRatio: this.#usedRatio, neededFrom },
+      'the disk is so full that messages go which still wait for their time',
+    )
+    return files.length
   }
 
   async #look(): Promise<void> {

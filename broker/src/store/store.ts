@@ -56,6 +56,12 @@ export class Store {
    */
   onArrival: (arrivals: readonly Arrival[]) => void = () => {}
 
+  /**
+   * From which physical offset on the log must be kept although it has expired: messages there are still to be delivered. Only a
+   * disk that is nearly full goes before that. Set by the owner; rejects when nobody can tell now.
+   */
+  neededFrom: () => Promise<number> = async () => Number.POSITIVE_INFINITY
+
   readonly #world: World
   readonly #lock: DiskLock
   readonly #files: LogFiles
@@ -156,6 +162,7 @@ export class Store {
     this.#retention = new Retention(world, config, files, {
       // Files that the checkpoint does not vouch for yet are in use: recovery may have to read them.
       activeFrom: () => files.startOf(this.#flushedTo),
+      neededFrom: () => this.neededFrom(),
       removed: () => this.#filesRemoved(),
       diskFull: reason => this.#setObstacle('disk', reason),
       spaceIsBack: () => this.#spaceIsBack(),
@@ -250,9 +257,9 @@ export class Store {
   }
 
   async put(message: MessageToStore, wait = true): Promise<Appended & { status: PutStatus }> {
-    const { physicalOffset, queueOffset, sizeBytes, storeTimestamp } = this.append(message)
+    const { topic, physicalOffset, queueOffset, sizeBytes, storeTimestamp } = this.append(message)
     const status = await this.committed(physicalOffset + sizeBytes, wait)
-    return { physicalOffset, queueOffset, sizeBytes, storeTimestamp, status }
+    return { topic, physicalOffset, queueOffset, sizeBytes, storeTimestamp, status }
   }
 
   #dispatch(puts: readonly Put[]): void {
@@ -500,6 +507,11 @@ export class Store {
   /** Deletes expired files now, whatever the hour (`deleteExpiredCommitLog` of mqadmin). */
   deleteExpiredFiles(): Promise<number> {
     return this.#retention.run({ manual: true })
+  }
+
+  /** Drops what the consume queues and the index hold of messages that have left the log (`cleanExpiredCQ` of mqadmin). Throws DiskError. */
+  cleanExpiredConsumeQueues(): Promise<void> {
+    return this.#filesRemoved()
   }
 
   async #filesRemoved(): Promise<void> {

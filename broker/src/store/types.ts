@@ -26,6 +26,8 @@ export interface MessageToStore {
 
 /** Where a message came to lie. It is not durable yet: await `Store.committed`. */
 export interface Appended {
+  /** The topic it lies in: one that has to wait does so in another. */
+  readonly topic: string
   readonly physicalOffset: number
   readonly queueOffset: number
   readonly sizeBytes: number
@@ -50,6 +52,8 @@ export type GetMessageStatus =
 export interface MessageFilter {
   byEntry(tagsCode: number): boolean
   byRecord?(record: Uint8Array): boolean
+  /** Most queue entries that one request may look at, where judging them is much work. */
+  readonly maxEntries?: number
 }
 
 export interface GetMessageRequest {

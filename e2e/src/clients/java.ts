@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,9 +9,12 @@ import type { Client, Command } from './client.ts'
 /** Flags of every small Java program of the suites: it starts fast and writes nothing outside the run's directory. */
 export function javaFlags(): string[] {
   const home = join(tmpdir(), 'java-home')
-  mkdirSync(home, { recursive: true })
   const logback = join(home, 'logback.xml')
-  writeFileSync(logback, SILENT_LOGBACK)
+  // Once: a program that starts at this moment may be reading it.
+  if (!existsSync(logback)) {
+    mkdirSync(home, { recursive: true })
+    writeFileSync(logback, SILENT_LOGBACK)
+  }
   return [
     '-Xmx256m',
     '-XX:+UseSerialGC',

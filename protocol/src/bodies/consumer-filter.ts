@@ -6,6 +6,8 @@ export const consumerFilterData = s.bean({
   bornTime: s.long().default(0),
   clientVersion: s.long().default(0),
   consumerGroup: s.string().optional(),
+  /** Derived from the two times; Apache writes it and does not read it. */
+  dead: s.bool().optional(),
   deadTime: s.long().default(0),
   expression: s.string().optional(),
   expressionType: s.string().optional(),

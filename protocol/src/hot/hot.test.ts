@@ -283,9 +283,10 @@ describe.each(TYPES)('reply writers, %s', serializeType => {
       int,
       offset,
       transaction,
-      (opaque, code, msgId, queueId, queueOffset, transactionId) => {
-        const end = writer.write(into, 5, opaque, code, msgId, queueId, queueOffset, transactionId)
-        const header = written(end, writer.maxBytes(msgId, transactionId), 0)
+      transaction,
+      (opaque, code, msgId, queueId, queueOffset, transactionId, recallHandle) => {
+        const end = writer.write(into, 5, opaque, code, msgId, queueId, queueOffset, transactionId, recallHandle)
+        const header = written(end, writer.maxBytes(msgId, transactionId, recallHandle), 0)
         const text =
           typeof msgId === 'string' ? msgId : hostHex + BigInt(msgId).toString(16).toUpperCase().padStart(16, '0')
         expect(header).toMatchObject({ code, opaque, flag: RESPONSE_FLAG, language: 'JAVA', version: 513 })
@@ -293,7 +294,7 @@ describe.each(TYPES)('reply writers, %s', serializeType => {
         expect(compileHeader(sendMessage.reply).decode(header.extFields)).toEqual({
           ...reply,
           batchUniqId: undefined,
-          recallHandle: undefined,
+          recallHandle,
         })
       },
     )

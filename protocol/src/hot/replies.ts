@@ -46,6 +46,7 @@ export class SendReplyWriter {
   readonly #msgId = constant('","msgId":"')
   readonly #host: Uint8Array
   readonly #transactionId = constant('","transactionId":"')
+  readonly #recallHandle = constant('","recallHandle":"')
   readonly #end: Uint8Array
   readonly #tail: Uint8Array
 
@@ -64,6 +65,7 @@ export class SendReplyWriter {
       this.#msgId,
       this.#host,
       this.#transactionId,
+      this.#recallHandle,
       this.#end,
       this.#tail,
     ]
@@ -72,8 +74,9 @@ export class SendReplyWriter {
   }
 
   /** Room that `write` needs at most. */
-  maxBytes(msgId: string | number, transactionId: string | undefined): number {
-    const characters = (typeof msgId === 'string' ? msgId.length : 0) + (transactionId?.length ?? 0)
+  maxBytes(msgId: string | number, transactionId: string | undefined, recallHandle?: string): number {
+    const characters =
+      (typeof msgId === 'string' ? msgId.length : 0) + (transactionId?.length ?? 0) + (recallHandle?.length ?? 0)
     return this.#fixedBytes + BYTES_PER_CHARACTER * characters
   }
 
@@ -90,9 +93,20 @@ export class SendReplyWriter {
     queueId: number,
     queueOffset: number,
     transactionId: string | undefined,
+    recallHandle?: string,
   ): number {
     if (this.#options.serializeType === 'JSON') {
-      const end = this.#json(into, at + FRAME_PREFIX_BYTES, opaque, code, msgId, queueId, queueOffset, transactionId)
+      const end = this.#json(
+        into,
+        at + FRAME_PREFIX_BYTES,
+        opaque,
+        code,
+        msgId,
+        queueId,
+        queueOffset,
+        transactionId,
+        recallHandle,
+      )
       if (end >= 0) {
         writeFramePrefix(into, at, 'JSON', end - at - FRAME_PREFIX_BYTES, 0)
         return end
@@ -101,7 +115,7 @@ export class SendReplyWriter {
     const { language, version, hostHex, serializeType } = this.#options
     const id = typeof msgId === 'string' ? msgId : hostHex + msgId.toString(16).toUpperCase().padStart(16, '0')
     const extFields = compileHeader(sendReply).encode(
-      { msgId: id, queueId, queueOffset, transactionId },
+      { msgId: id, queueId, queueOffset, transactionId, recallHandle },
       { ...this.#extras },
     )
     const header = { code, language, version, opaque, flag: RESPONSE_FLAG, extFields }
@@ -120,6 +134,7 @@ export class SendReplyWriter {
     queueId: number,
     queueOffset: number,
     transactionId: string | undefined,
+    recallHandle: string | undefined,
   ): number {
     at = writeConstant(CODE, into, at)
     at = writeNumber(code, into, at)
@@ -138,6 +153,11 @@ export class SendReplyWriter {
     if (transactionId !== undefined) {
       at = writeConstant(this.#transactionId, into, at)
       at = writePlain(transactionId, into, at)
+      if (at < 0) return -1
+    }
+    if (recallHandle !== undefined) {
+      at = writeConstant(this.#recallHandle, into, at)
+      at = writePlain(recallHandle, into, at)
       if (at < 0) return -1
     }
     at = writeConstant(this.#end, into, at)

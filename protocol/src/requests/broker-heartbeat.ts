@@ -1,5 +1,6 @@
 import { f } from '../fields.ts'
 import { request } from '../request.ts'
+import { groupMemberFields, groupRecordReply } from './common/group-member-fields.ts'
 
 /** BROKER_HEARTBEAT: a broker is alive. Offsets in bytes of its log. */
 export const brokerHeartbeat = request({
@@ -14,5 +15,7 @@ export const brokerHeartbeat = request({
     confirmOffset: f.long().optional(),
     heartbeatTimeoutMills: f.long().optional(),
     electionPriority: f.int().optional(),
+    ...groupMemberFields,
   },
+  reply: groupRecordReply,
 })

@@ -1,6 +1,7 @@
 import { electMasterResponseBody } from '../bodies/index.ts'
 import { f } from '../fields.ts'
 import { request } from '../request.ts'
+import { groupRecordReply } from './common/group-member-fields.ts'
 
 /** CONTROLLER_ELECT_MASTER: asks for an election; with `designateElect` of this very broker. */
 export const controllerElectMaster = request({
@@ -11,12 +12,17 @@ export const controllerElectMaster = request({
     brokerId: f.long().default(-1),
     designateElect: f.bool().default(false),
     invokeTime: f.long().default(0),
+    /** A master hands over: it must still be that of this epoch. `brokerId` -1 lets the controller choose among the others. */
+    handOverEpoch: f.int().optional(),
+    /** The master's process, with `handOverEpoch`. */
+    processId: f.string().optional(),
   },
   reply: {
     masterBrokerId: f.long().optional(),
     masterAddress: f.string().optional(),
     masterEpoch: f.int().optional(),
     syncStateSetEpoch: f.int().optional(),
+    ...groupRecordReply,
   },
   replyBody: electMasterResponseBody,
 })
