@@ -384,6 +384,8 @@ export class Controller<Connection> {
     const before = group.record
     if (record?.changeId === before?.changeId && record?.recordId === before?.recordId && group.text !== undefined)
       return
+    // Another one stands now: whoever still asked for promises to the one that was to be would only depose a master.
+    if (record) group.forming = undefined
     group.record = record
     group.text = record && groupRecord.encode(record).toString('utf8')
     if (!record || (before && sameMastership(before, record))) return

@@ -125,10 +125,10 @@ describe('what is refused', () => {
     ['a queue that is not there', 'INVALID_PARAMETER', /queueId\[4\].*queues 0 to 3/, ['Known', { queueId: 4 }]],
     ['a body above maxMessageSize', 'MESSAGE_ILLEGAL', /maxMessageSize 65536/, ['Known', { body: 'x'.repeat(65_537) }]],
     [
-      'a timer',
+      'a moment too far ahead',
       'MESSAGE_ILLEGAL',
-      /TIMER_DELIVER_MS/,
-      ['Known', { properties: propertiesOf({ TIMER_DELIVER_MS: '3' }) }],
+      /TIMER_DELAY_SEC.*300000/,
+      ['Known', { properties: propertiesOf({ TIMER_DELAY_SEC: '300000' }) }],
     ],
     ['a half message by its flag only', 'MESSAGE_ILLEGAL', /TRAN_MSG/, ['Known', { sysFlag: 4 }]],
     ['a batch for a retry topic', 'MESSAGE_ILLEGAL', /retry/, ['%RETRY%G', { batch: true, body: batch('a') }]],

@@ -33,6 +33,8 @@ export interface Plan {
   readonly keyProperty: string | undefined
   /** Whether the group was switched on before: then it is at the end. */
   readonly wasEnabled: boolean
+  /** All is moved: whatever the mover's offsets say. They may be some seconds old after a power cut. */
+  readonly isMoved: boolean
   /** All is moved and consumed, and its removal has begun. */
   readonly isFinishing: boolean
   /** Behind the last offset to be moved, by `brokerName:queueId`. */
@@ -180,14 +182,13 @@ export class Relief {
   async #plan(): Promise<Plan | undefined> {
     for (const { address } of await this.#brokers()) {
       const config = (await this.#admin.subscriptionGroups(address)).get(this.names.planGroup)
-      const kept = config?.subscriptionDataSet?.find(
-        ({ expressionType }) => expressionType === PLAN || expressionType === PLAN_DONE,
-      )
+      const kept = config?.subscriptionDataSet?.find(({ expressionType }) => PLANS.has(expressionType ?? ''))
       if (config && kept)
         return {
           queuesPerBroker: kept.version,
           keyProperty: kept.expression === NO_ORDER ? undefined : kept.expression,
           wasEnabled: config.consumeEnable,
+          isMoved: kept.expressionType !== PLAN,
           isFinishing: kept.expressionType === PLAN_DONE,
           ends: new Map(
             config.subscriptionDataSet!.flatMap(({ expressionType, expression, version }) =>
@@ -210,6 +211,7 @@ export class Relief {
       (await this.#queues()).map(async (queue): Promise<QueueProgress> => {
         const [min, moved] = await Promise.all([this.#mover.minOffset(queue), this.#mover.committedOffset(queue)])
         const end = plan.ends.get(placeOf(queue))
+        if (plan.isMoved && end !== undefined) return { queue, position: end, end }
         // A broker that lost its last seconds may have lost the offset: then the group itself says where to begin. That moves
         // some messages twice, and leaves none behind.
         const position = Math.max(min, moved ?? (await this.#original.committedOffset(queue)) ?? min)
@@ -269,6 +271,8 @@ export class Relief {
         throw new CommandError(
           `this relief was begun ${earlier.keyProperty === undefined ? 'without keeping an order' : `with --keep-order-by-key by property ${earlier.keyProperty}`} and can only go on so`,
         )
+      // It may have been made on some brokers only.
+      if (!earlier.isMoved) await this.#makeTemporaryTopic(earlier)
       return earlier
     }
     const brokers = await this.#brokers()
@@ -287,6 +291,7 @@ export class Relief {
       keyProperty: begin.keyProperty,
       // An earlier try may have switched it off.
       wasEnabled: earlier?.wasEnabled ?? (await this.#isEnabled()),
+      isMoved: false,
       isFinishing: false,
       ends: new Map(),
     }
@@ -316,7 +321,7 @@ export class Relief {
   async #keep(plan: Plan): Promise<void> {
     const kept = {
       topic: this.topic,
-      expressionType: plan.isFinishing ? PLAN_DONE : PLAN,
+      expressionType: plan.isFinishing ? PLAN_DONE : plan.isMoved ? PLAN_MOVED : PLAN,
       expression: plan.keyProperty ?? NO_ORDER,
       version: plan.queuesPerBroker,
     }
@@ -404,6 +409,7 @@ export class Relief {
    */
   async move(plan: Plan, options: MoveOptions): Promise<boolean> {
     const { clock } = this.#world
+    if (plan.isMoved) return true
     if (!options.takeOver) await this.#awaitNoOther()
     const brokers = await this.#brokers()
     const targets = await this.#targets(plan, brokers)
@@ -462,7 +468,10 @@ export class Relief {
     }
     report()
     if (broken) throw broken
-    return run.left <= 0
+    if (run.left > 0) return false
+    const whole = await this.#plan()
+    if (whole) await this.#keep({ ...whole, isMoved: true })
+    return true
   }
 
   async #awaitNoOther(): Promise<void> {
@@ -487,15 +496,12 @@ export class Relief {
       )
       if (!pulled) return
       const messages = pulled.messages.filter(({ queueOffset }) => queueOffset < end)
-      if (pulled.messages.length === 0 && pulled.maxOffset <= at) {
-        // The queue is shorter than it was: a failover that lost its end. The group must not be set beyond it.
-        const shortened = await this.#again(run, async () => {
-          await this.#mover.commitOffset(queue, pulled.maxOffset)
-          await this.#shorten(queue, pulled.maxOffset)
-          return true
-        })
-        if (shortened) run.left -= end - at
-        return
+      // Every message matches: an answer without any, at an offset that is still stored, passes over nothing.
+      if (pulled.messages.length === 0 && (pulled.maxOffset < end || pulled.minOffset <= at)) {
+        // A broker that recovers may not show all its messages yet; one that lost some for good never will.
+        run.problem = `queue ${placeOf(queue)} ends at ${pulled.maxOffset} and had messages up to ${end}; if they are lost for good, use --stop-here`
+        await clock.sleep(LOOK_MS)
+        continue
       }
       const next = Math.min(end, Math.max(at, pulled.nextBeginOffset))
       if (messages.length > 0) {
@@ -520,26 +526,19 @@ export class Relief {
     }
   }
 
-  #shortening: Promise<unknown> = Promise.resolve()
-
-  /** One after the other: each writes the whole plan. */
-  #shorten(queue: MessageQueue, end: number): Promise<void> {
-    const shortened = this.#shortening.then(async () => {
-      const plan = await this.#plan()
-      if (plan) await this.#keep({ ...plan, ends: new Map([...plan.ends, [placeOf(queue), end]]) })
-    })
-    this.#shortening = shortened.catch(() => {})
-    return shortened
-  }
-
   /** In order, each until it is acknowledged; false when stopped before. */
   async #sendLine(line: ReturnType<typeof batches>[number], run: Run): Promise<boolean> {
     for (const { target, messages } of line) {
-      const sent = await this.#again(run, () =>
-        messages.length === 1
-          ? run.producer.send(messages[0]!, { queue: target, signal: run.signal })
-          : run.producer.sendBatch(messages, { queue: target, signal: run.signal }),
-      )
+      const sent = await this.#again(run, async () => {
+        const options = { queue: target, signal: run.signal }
+        const { sendStatus } =
+          messages.length === 1
+            ? await run.producer.send(messages[0]!, options)
+            : await run.producer.sendBatch(messages, options)
+        // It may be gone after a power cut, and what is committed here is never read again.
+        if (sendStatus === 'FLUSH_DISK_TIMEOUT') throw new CommandError(`${target.brokerName} is slow to sync its disk`)
+        return true
+      })
       if (!sent) return false
     }
     return true
@@ -578,7 +577,8 @@ export class Relief {
       return this.#forget()
     }
     const { queues } = await this.#progress(plan)
-    await this.#keep({ ...plan, ends: new Map(queues.map(({ queue, position }) => [placeOf(queue), position])) })
+    const ends = new Map(queues.map(({ queue, position }) => [placeOf(queue), position]))
+    await this.#keep({ ...plan, isMoved: true, ends })
     if (plan.keyProperty === undefined) await this.release()
   }
 
@@ -595,7 +595,8 @@ export class Relief {
     const brokers = new Map((await this.#brokers()).map(({ brokerName, address }) => [brokerName, address]))
     // Once it is on anywhere, all offsets have been set, and they are its own again.
     if (!plan.wasEnabled || !(await this.#isEnabled()))
-      for (const { queue, end } of queues) {
+      for (const { queue, end: planned } of queues) {
+        const end = Math.min(planned, await this.#mover.maxOffset(queue))
         const committed = await this.#original.committedOffset(queue)
         if (committed !== undefined && committed >= end) continue
         const { queueId } = queue
@@ -655,7 +656,9 @@ export class Relief {
 
 /** Marks the entry of a plan group's subscriptionDataSet that holds the plan: nobody subscribes with such a type. */
 const PLAN = 'RELIEF'
+const PLAN_MOVED = 'RELIEF_MOVED'
 const PLAN_DONE = 'RELIEF_DONE'
+const PLANS: ReadonlySet<string> = new Set([PLAN, PLAN_MOVED, PLAN_DONE])
 /** And the entries that hold the end of a queue. */
 const END = 'RELIEF_END'
 /** No property is called so. */

@@ -26,6 +26,8 @@ export class FileRecordStore implements RecordStore {
   /** Within this process swaps queue here; the kernel's lock is between processes. */
   #lastSwap: Promise<unknown> = Promise.resolve()
 
+  #made: Promise<void> | undefined
+
   /** `directory` is absolute; it is made when it is missing. */
   constructor(world: World, directory: string) {
     this.#world = world
@@ -54,13 +56,15 @@ export class FileRecordStore implements RecordStore {
       if (present !== expected) return 'conflict'
       const version = String(Number(content?.version ?? 0) + 1)
       const text = `${version}\n${next ? printRecord(next) : ''}`
+      let begun = false
+      const beforeReplace = async () => {
+        begun = true
+      }
       try {
-        await replaceFile(disk, this.#path(brokerName), Buffer.from(text))
+        await replaceFile(disk, this.#path(brokerName), Buffer.from(text), beforeReplace)
       } catch (error) {
-        // The rename may have happened, and only the directory not been synced.
-        throw new RecordStoreError('unknown', `the record of ${brokerName} could not be written: ${String(error)}`, {
-          cause: error,
-        })
+        // Once begun, the rename may have happened, and only the directory not been synced.
+        throw failed(`the record of ${brokerName} could not be written`, error, begun ? 'unknown' : 'none')
       }
       return { version: next ? version : undefined }
     } finally {
@@ -114,7 +118,7 @@ export class FileRecordStore implements RecordStore {
     const path = `${this.#path(brokerName)}.lock`
     const untilMs = clock.monotonicMs() + LOCK_WAIT_MS
     try {
-      await makeOnce(disk, this.#directory)
+      await (this.#made ??= makeDurable(disk, this.#directory))
       for (;;) {
         try {
           return await disk.lock(path)
@@ -124,6 +128,7 @@ export class FileRecordStore implements RecordStore {
         }
       }
     } catch (error) {
+      this.#made = undefined
       throw failed(`the record of ${brokerName} cannot be locked`, error)
     }
   }
@@ -134,15 +139,22 @@ export class FileRecordStore implements RecordStore {
   }
 }
 
-async function makeOnce(disk: Disk, directory: string): Promise<void> {
-  if (!(await disk.stat(directory))) await disk.makeDirectory(directory)
+/** Makes a directory that is there after a power cut too: each is an entry in the one above it. */
+async function makeDurable(disk: Disk, directory: string): Promise<void> {
+  await disk.makeDirectory(directory)
+  for (let at = directory; at !== ''; ) {
+    at = at.slice(0, at.lastIndexOf('/'))
+    await disk.syncDirectory(at || '/').catch(error => {
+      // A directory that we may pass but not read was not made by us.
+      if (!(error instanceof DiskError && error.code === 'EACCES')) throw error
+    })
+  }
 }
 
 const isMissing = (error: unknown) => error instanceof DiskError && error.code === 'ENOENT'
 
-/** Nothing was written. */
-function failed(what: string, error: unknown): RecordStoreError {
-  return new RecordStoreError('none', `${what}: ${error instanceof Error ? error.message : String(error)}`, {
+function failed(what: string, error: unknown, outcome: 'none' | 'unknown' = 'none'): RecordStoreError {
+  return new RecordStoreError(outcome, `${what}: ${error instanceof Error ? error.message : String(error)}`, {
     cause: error,
   })
 }

@@ -146,10 +146,15 @@ describe('records in files', () => {
       const host = sim.host('machine')
       const store = new FileRecordStore(host.world, '/records')
       await store.swap(NAME, undefined, record(1))
-      host.disk.fail({ operation: 'write', code: 'ENOSPC' })
+      const heal = host.disk.fail({ on: 'write', code: 'ENOSPC' })
+      await expect(store.swap(NAME, '1', record(2))).rejects.toMatchObject({ outcome: 'none' })
+      heal()
+      const healed = host.disk.fail({ on: 'syncDirectory' })
       const failing = store.swap(NAME, '1', record(2))
       await expect(failing).rejects.toThrow(RecordStoreError)
       await expect(failing).rejects.toMatchObject({ outcome: 'unknown' })
+      healed()
+      expect((await store.read(NAME))!.record.syncStateSetEpoch).toBe(2)
     })
   })
 })
@@ -226,13 +231,12 @@ describe('updateRecord', () => {
   })
 
   test('two controllers at once count to twenty', async () => {
-    const store = new FileRecordStore(nodeWorld(), newDirectory())
-    const other = new FileRecordStore(nodeWorld(), newDirectory())
-    expect(other).toBeDefined()
-    const ten = async () => {
-      for (let i = 0; i < 10; i++) await update(store)
+    const directory = newDirectory()
+    const stores = [1, 2].map(() => new FileRecordStore(nodeWorld(), directory))
+    const ten = async (store: RecordStore) => {
+      for (let i = 0; i < 10; i++) await update(store, add, 20_000)
     }
-    await Promise.all([ten(), ten()])
-    expect((await store.read(NAME))!.record.syncStateSetEpoch).toBe(20)
+    await Promise.all(stores.map(ten))
+    expect((await stores[0]!.read(NAME))!.record.syncStateSetEpoch).toBe(20)
   })
 })

@@ -45,7 +45,9 @@ export function electMaster(record: GroupRecord | undefined, live: Reports, opti
   if (record.masterEpoch === 0) return electFirst(record, live, options)
 
   const master = masterOf(record)
-  const masterIsLive = master !== undefined && isProcess(live.get(master.brokerId), master.processId)
+  // Under whatever process: one that has restarted registers, and that alone ends its mastership. What differs here may as well
+  // be older than the record.
+  const masterIsLive = master !== undefined && live.has(master.brokerId)
   const handOver = handOverTarget(record, cause)
   if (typeof handOver === 'object') return handOver
   const isMove = cause.by === 'administrator' || cause.by === 'master'

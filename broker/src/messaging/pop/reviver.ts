@@ -114,7 +114,11 @@ export class Reviver {
     const retryTopic = isRetry(point.topic) ? point.topic : retryTopicOf(topic, point.group, config)
     if (topics.get(retryTopic) === undefined) await topics.createInternal(retryTopic, 1)
     // A group that begins at the newest message must not begin there in its retry topic.
-    if (offsets.query(point.group, retryTopic, 0) === undefined) offsets.commit(point.group, retryTopic, 0, 0)
+    if (offsets.query(point.group, retryTopic, 0) === undefined) {
+      offsets.commit(point.group, retryTopic, 0, 0)
+      // A restart moves only offsets that it finds.
+      await offsets.flush().catch(() => {})
+    }
     for (let index = 0; index < point.diffs.length; ) {
       const indexes: number[] = []
       const found: DecodedMessage[] = []
