@@ -92,7 +92,8 @@ test('crashes, partitions, lost answers, conflicts, dead controllers: one master
       network.heal()
       Object.assign(group.faults, { lose: 0, fail: 0 })
       await settled(sim, group)
-      // Nothing goes on changing when nothing is wrong.
+      // A proposal whose fate a member did not know may still be settled; then nothing changes when nothing is wrong.
+      await sim.sleep(8000)
       const record = await group.record()
       await sim.sleep(20_000)
       expect((await group.record())!.masterEpoch).toBe(record!.masterEpoch)
@@ -106,7 +107,7 @@ test('crashes, partitions, lost answers, conflicts, dead controllers: one master
     process.stdout.write(`${SEEDS} seeds: ${JSON.stringify(total)}\n`)
     expect(Object.entries(total).filter(([, count]) => count === 0)).toEqual([])
   }
-  expect(total.elections).toBeGreaterThan(SEEDS)
+  if (process.env.SEED === undefined) expect(total.elections).toBeGreaterThan(SEEDS)
 }, 3_600_000)
 
 test('bad links between controllers and members elect nobody, as long as the members hear their master', async () => {

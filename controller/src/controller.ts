@@ -156,6 +156,13 @@ export class Controller<Connection> {
     const before = this.live.report(brokerName, brokerId)
     if (before && isRival(before, report))
       return { mustRegister: `broker id ${brokerId} is in use: ${before.address} is alive with it` }
+    const known = this.#group(brokerName).record && memberOf(this.#group(brokerName).record!, brokerId)
+    // A stranger's disk under a member's id must not pass for the member: it counts when it has registered.
+    if (known && isOurs(report) && known.storeId !== '' && known.storeId !== report.storeId) {
+      const record = await this.read(brokerName).catch(() => undefined)
+      const stranger = this.#stranger(record, report)
+      if (stranger !== undefined) return { mustRegister: stranger }
+    }
     this.live.heard(report, connection, timeoutMs, this.#world.clock.monotonicMs())
     const changed =
       before === undefined ||

@@ -23,12 +23,15 @@ async function send(
   context: BrokerContext<'sendMessageV2'>,
 ): Promise<SendAnswer> {
   const { connection, config, sends, body, version } = context
-  const accepted = await sends.accept({ ...header, version }, {
-    flag: header.flag,
-    body: body ? Buffer.from(body.buffer, body.byteOffset, body.byteLength) : Buffer.alloc(0),
-    properties: Buffer.from(header.properties ?? ''),
-    bornHost: bornHostOf(connection),
-  })
+  const accepted = await sends.accept(
+    { ...header, version },
+    {
+      flag: header.flag,
+      body: body ? Buffer.from(body.buffer, body.byteOffset, body.byteLength) : Buffer.alloc(0),
+      properties: Buffer.from(header.properties ?? ''),
+      bornHost: bornHostOf(connection),
+    },
+  )
   const status = await accepted.committed
   return {
     status: STATUS[status],

@@ -206,17 +206,28 @@ export class Relief {
     return queues.toSorted(compareQueues)
   }
 
+  /** Throws CommandError when a queue of the plan is not there: what is left could not be told, nor a key's queue be found. */
   async #progress(plan: Plan): Promise<Progress> {
+    const present = await this.#queues()
+    const known = new Set(present.map(placeOf))
+    const missing = [...plan.ends.keys()].filter(place => !known.has(place))
+    if (missing.length > 0)
+      throw new CommandError(
+        `queues ${missing.join(', ')} of ${this.topic} are not there now: their broker is away; try again when it is back`,
+      )
     const queues = await Promise.all(
-      (await this.#queues()).map(async (queue): Promise<QueueProgress> => {
-        const [min, moved] = await Promise.all([this.#mover.minOffset(queue), this.#mover.committedOffset(queue)])
-        const end = plan.ends.get(placeOf(queue))
-        if (plan.isMoved && end !== undefined) return { queue, position: end, end }
-        // A broker that lost its last seconds may have lost the offset: then the group itself says where to begin. That moves
-        // some messages twice, and leaves none behind.
-        const position = Math.max(min, moved ?? (await this.#original.committedOffset(queue)) ?? min)
-        return { queue, position, end: Math.max(position, end ?? (await this.#mover.maxOffset(queue))) }
-      }),
+      // A queue that was not there at the beginning stays with the group.
+      present
+        .filter(queue => plan.ends.has(placeOf(queue)))
+        .map(async (queue): Promise<QueueProgress> => {
+          const [min, moved] = await Promise.all([this.#mover.minOffset(queue), this.#mover.committedOffset(queue)])
+          const end = plan.ends.get(placeOf(queue))!
+          if (plan.isMoved) return { queue, position: end, end }
+          // A broker that lost its last seconds may have lost the offset: then the group itself says where to begin. That moves
+          // some messages twice, and leaves none behind.
+          const position = Math.max(min, moved ?? (await this.#original.committedOffset(queue)) ?? min)
+          return { queue, position, end: Math.max(position, end) }
+        }),
     )
     return { plan, queues, left: queues.reduce((sum, { position, end }) => sum + end - position, 0) }
   }
@@ -613,7 +624,10 @@ export class Relief {
   async finish(): Promise<void> {
     const plan = await this.#plan()
     if (!plan) throw new CommandError(`there is no relief of ${this.topic} for ${this.group}`)
-    if (plan.isFinishing) return this.#remove()
+    if (plan.isFinishing) {
+      await this.#progress(plan)
+      return this.#remove()
+    }
     if (!(await this.#temporaryTopicExists()))
       throw new CommandError('nothing has been moved yet: begin again with --queues, or give up with --stop-here')
     const { left } = await this.#progress(plan)

@@ -99,7 +99,7 @@ interface State {
   readonly members: readonly ModelMember[]
   readonly acknowledged: number
   readonly written: number
-  /** Who has acted as master of each epoch. */
+  /** Who has acted as master of each epoch of each record. */
   readonly masters: readonly string[]
   readonly crashes: number
   readonly wipes: number
@@ -441,8 +441,11 @@ function learn(state: State, i: number, record: GroupRecord, settled = false): S
   })
   if (!isMaster || goesOn) return next
   const masters = state.masters.slice()
-  const name = `${record.masterEpoch}:${processOf(i, member)}`
-  if (masters.some(known => known.startsWith(`${record.masterEpoch}:`) && known !== name))
+  // Epochs of two records can be equal only when nobody is left who acts by the first, and then that is harmless.
+  const epoch = `${record.recordId}/${record.masterEpoch}`
+  const name = `${epoch}:${processOf(i, member)}`
+  const isRival = (other: ModelMember, r: number) => r !== i && other.acting === record.masterEpoch
+  if (masters.some(known => known.startsWith(`${epoch}:`) && known !== name) || state.members.some(isRival))
     throw new Violation(`two masters of epoch ${record.masterEpoch}`)
   if (!masters.includes(name)) masters.push(name)
   return { ...next, masters: masters.sort() }

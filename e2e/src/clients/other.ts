@@ -21,7 +21,11 @@ async function canRun(command: string, ...args: string[]): Promise<boolean> {
  * A directory in the cache named after what it is made of; made by the first that asks. A failed attempt leaves nothing, and
  * is MissingError: a registry that cannot be reached is no fault of the system under test.
  */
-export async function cached(name: string, content: readonly (string | Buffer)[], make: (directory: string) => Promise<void>) {
+export async function cached(
+  name: string,
+  content: readonly (string | Buffer)[],
+  make: (directory: string) => Promise<void>,
+) {
   const hash = createHash('sha256')
   for (const part of content) hash.update(part)
   const directory = join(CACHE, `${name}-${hash.digest('hex').slice(0, 12)}`)

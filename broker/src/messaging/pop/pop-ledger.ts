@@ -594,7 +594,8 @@ export class PopLedger {
       if (store.flushedOffset < this.#snapshot.appendedOffset) return
       for (const [queueId, progress, seen] of this.#snapshot.progress) {
         if (progress >= 0) offsets.commit(REVIVE_GROUP, this.reviveTopic, queueId, progress)
-        if (seen >= 0) offsets.commit(SEEN_GROUP, this.reviveTopic, queueId, seen)
+        // Also -1: progress without it is what Apache's directories have.
+        if (progress >= 0 || seen >= 0) offsets.commit(SEEN_GROUP, this.reviveTopic, queueId, seen)
       }
     }
     const seen = this.reviveQueues.map(queue => queue.tail)
