@@ -227,7 +227,7 @@ function* steps(machine: Machine, bounds: Bounds, state: State): Generator<Step>
       yield [
         `form by a controller that sees ${names}`,
         () => {
-          const newRecordId = `r${state.losses}`
+          const newRecordId = formingId(state)
           return swapped(
             state,
             bounds,
@@ -303,8 +303,9 @@ function* steps(machine: Machine, bounds: Bounds, state: State): Generator<Step>
       yield [`learn: ${id} is told the record`, () => learn(state, i, record)]
     }
     if (state.stale) yield [`stale: ${id} is told the record that was deleted`, () => learn(state, i, state.stale!)]
-    const forming = `r${state.losses}`
-    if (!record && member.promised !== forming)
+    const forming = formingId(state)
+    const isLost = !record || machine.whyLost(record, everyone(state)) !== undefined
+    if (isLost && member.promised !== forming)
       yield [
         `promise of ${id} for record ${forming}`,
         () => {
@@ -492,6 +493,9 @@ function propose(
   if (slow) return state.delayed ? undefined : { ...waiting, delayed: proposal }
   return { ...waiting, record: decision.record }
 }
+
+/** The id of a record that is to be formed: never one that was tried. */
+const formingId = ({ record, losses }: State) => (record ? `${record.recordId}+` : `r${losses}`)
 
 /** What a controller sees that sees all. */
 function everyone(state: State): Reports {

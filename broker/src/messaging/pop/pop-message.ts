@@ -1,9 +1,11 @@
+import type { BrokerConfig } from '@rocketcluster/config'
 import { type AnswerOf, type brokerRequests, type HeaderOf, ResponseError } from '@rocketcluster/protocol'
 import type { ServerConnection } from '@rocketcluster/remoting'
 import type { Handler } from '../../handler.ts'
 import type { BrokerServices } from '../../services.ts'
 import type { MessageFilter } from '../../store/types.ts'
-import { filterOf, parseSubscription } from '../subscription.ts'
+import { isByTag } from '../expression-type.ts'
+import { checkPropertyFilter, filterOf, parseSubscription } from '../subscription.ts'
 import { MAX_POP_MESSAGES } from './check-point.ts'
 import { checkPop } from './check-pop.ts'
 import { INIT_MAX, INIT_MIN } from './pop-positions.ts'
@@ -31,7 +33,7 @@ export const popMessage: Handler<'popMessage'> = async (header, context) => {
     return nothing('POLLING_TIMEOUT', `the broker[${config.brokerIP1}] pop message is timeout too much`)
   checkNumbers(header, config.brokerIP1)
   const { topic } = await checkPop(header, context, connection.remoteAddress, 'pop')
-  const filter = filterFor(header)
+  const filter = filterFor(header, config)
   await pops.ready()
   // The consumer's clock may be ahead of ours: no pop waits for longer than it asked.
   const leftMs = Math.min(header.pollTime, bornTime + header.pollTime - world.clock.now())
@@ -127,8 +129,9 @@ export function checkInvisibleTime(invisibleTime: number): void {
     )
 }
 
-function filterFor({ topic, exp, expType }: PopHeader): MessageFilter | undefined {
+function filterFor({ topic, exp, expType }: PopHeader, config: BrokerConfig): MessageFilter | undefined {
   if (exp === undefined || exp === '') return undefined
+  if (!isByTag(expType)) checkPropertyFilter(expType, config)
   try {
     return filterOf(parseSubscription(topic, exp, expType || 'TAG'))
   } catch (error) {

@@ -230,6 +230,22 @@ test(
 )
 
 test(
+  'enablePropertyFilter=false refuses SQL92 here as it does for pulls; tags go on',
+  withBroker(
+    async fixture => {
+      await fixture.send('T', { body: 'one', properties: propertiesOf({ TAGS: 'a' }) })
+      const popper = new Popper(fixture, { topic: 'T', group: 'G' })
+      await expect(popper.pop({ expType: 'SQL92', exp: 'n > 1' })).rejects.toMatchObject({
+        status: 'SYSTEM_ERROR',
+        message: expect.stringContaining('enablePropertyFilter is false'),
+      })
+      expect(await popper.pop({ expType: 'TAG', exp: 'a' })).toHaveLength(1)
+    },
+    { enablePropertyFilter: false },
+  ),
+)
+
+test(
   'notification, polling info and peek look without taking',
   withBroker(async fixture => {
     const { ask, send, sim } = fixture
