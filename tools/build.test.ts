@@ -14,11 +14,12 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
 test('each process is one file', () => {
   const files = readdirSync(directory).filter(name => name.endsWith('.js'))
-  expect(files.sort()).toEqual(['broker.js', 'cli.js', 'nameserver.js'])
+  expect(files.sort()).toEqual(['broker.js', 'cli.js', 'controller.js', 'nameserver.js'])
 })
 
 test.each([
   ['broker.js', '-p', 'listenPort=10911'],
+  ['controller.js', '-p', 'listenPort='],
   ['nameserver.js', '-p', 'listenPort=9876'],
   ['cli.js', '--help', 'rocketcluster'],
 ])('%s runs where there is nothing else', async (file, option, said) => {

@@ -12,6 +12,7 @@ const root = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.u
 const ENTRIES: Readonly<Record<string, string>> = {
   nameserver: 'nameserver/src/main.ts',
   broker: 'broker/src/main.ts',
+  controller: 'controller/src/main.ts',
   cli: 'cli/src/main.ts',
 }
 

@@ -1,47 +1,30 @@
 import type { BrokerConfig } from '@rocketcluster/config'
 import {
   CURRENT_VERSION,
-  clientRequests,
   encodeHost,
   offsetMsgIds,
   PullReplyWriter,
   SendReplyWriter,
   UniqKeyGenerator,
 } from '@rocketcluster/protocol'
-import { type HotHandler, RemotingClient, RemotingServer, type ServerConnection } from '@rocketcluster/remoting'
+import { type HotHandler, RemotingClient, RemotingServer } from '@rocketcluster/remoting'
 import type { Log, Timer, TlsServerOptions, World } from '@rocketcluster/world'
-import { Arrivals } from './arrivals.ts'
 import type { BackgroundService } from './background-service.ts'
-import { ClientRegistry } from './clients/client-registry.ts'
+import { notifyMembers } from './clients/notify-members.ts'
 import { Configuration } from './configuration.ts'
 import { brokerHandlers, handledRequests } from './handlers.ts'
-import { ScheduleMessageService } from './messaging/delay/schedule-message-service.ts'
-import { ConsumerFilters } from './messaging/filter/consumer-filters.ts'
-import { HeldPulls } from './messaging/held-pulls.ts'
 import { HotPulls, PULL_CODES } from './messaging/hot-pulls.ts'
 import { HotSends } from './messaging/hot-sends.ts'
-import { OrderLocks } from './messaging/order/order-locks.ts'
-import { MessageRequestModes } from './messaging/pop/message-request-modes.ts'
-import { Pops } from './messaging/pop/pops.ts'
 import { TopicRoutes } from './messaging/pop/topic-routes.ts'
-import { Puts } from './messaging/puts.ts'
-import { DeadLetters } from './messaging/retry/dead-letters.ts'
 import { Sends } from './messaging/sends.ts'
 import { StoredProperties } from './messaging/stored-properties.ts'
-import { TimerMessageStore } from './messaging/timer/timer-message-store.ts'
-import { timerRedirect } from './messaging/timer/timer-redirect.ts'
-import { Askers } from './messaging/transactions/askers.ts'
-import { Transactions } from './messaging/transactions/transactions.ts'
-import { ConsumerOffsets } from './metadata/consumer-offsets.ts'
-import { SubscriptionGroups } from './metadata/subscription-groups.ts'
-import { Topics, withoutMappings } from './metadata/topics.ts'
+import { registeredTopics } from './metadata/registered-topics.ts'
 import { NameServers } from './name-servers.ts'
+import { openParts } from './open-parts.ts'
 import { RecentStats } from './recent-stats.ts'
 import type { BrokerServices } from './services.ts'
-import { BrokerStats } from './stats.ts'
 import { Store } from './store/store.ts'
 import { applyLiveKeys, storeConfigOf } from './store-config-of.ts'
-import { Throughput } from './throughput.ts'
 
 export interface BrokerOptions {
   readonly config: BrokerConfig
@@ -148,41 +131,9 @@ export class Broker {
     const client = new RemotingClient(world, {})
     const started: { close(): Promise<void> }[] = [store, { close: async () => client.close() }]
     try {
-      const topics = await Topics.load(world, config, directory, world.log)
-      const groups = await SubscriptionGroups.load(world, config, directory, world.log)
-      const offsets = await ConsumerOffsets.load(world, directory, world.log)
-      const filters = await ConsumerFilters.load(world, config, directory)
-      const stats = new BrokerStats()
-      const clients = new ClientRegistry<ServerConnection>(world.clock)
-      const heldPulls = new HeldPulls()
-      const arrivals = new Arrivals(world.log)
-      store.onArrival = arrived => arrivals.arrived(arrived)
-      arrivals.add(arrived => heldPulls.arrived(arrived))
-      const schedule = new ScheduleMessageService({ world, store, stats, directory, config })
-      arrivals.add(() => schedule.arrived())
-      const puts = new Puts(store, [
-        schedule.redirect,
-        timerRedirect(config, {
-          now: () => world.clock.now(),
-          randomInt: bound => world.random.int(bound),
-          congestion: slotMs => timer.congestion(slotMs),
-        }),
-      ])
-      const timer = new TimerMessageStore({ world, store, puts, stats, config })
-      arrivals.add(() => timer.arrived())
-      store.neededFrom = () => timer.neededFrom()
-      const askers = new Askers(clients, config.brokerName)
-      const transactions = new Transactions({ world, config, store, puts, topics, offsets, askers, stats, directory })
-      const orderLocks = new OrderLocks(world.clock)
-      const recentStats = new RecentStats(world.clock, stats, config.brokerClusterName)
-      const deadLetters = new DeadLetters({
-        groups,
-        topics,
-        stats,
-        hasOrderLocks: group => orderLocks.anyHeld(group),
-      })
-      const pops = await Pops.load({ world, config, store, topics, groups, offsets, arrivals, deadLetters, directory })
-      const requestModes = await MessageRequestModes.load(world, directory, world.log)
+      const parts = await openParts(world, config, store, directory)
+      const { topics, offsets, filters, stats, clients, heldPulls, orderLocks, recentStats } = parts
+      const { throughput, schedule, timer, transactions, pops } = parts
       const uniqKeys = new UniqKeyGenerator({
         clock: world.clock,
         ip: storeHost.subarray(0, storeHost.length - 4),
@@ -195,36 +146,15 @@ export class Broker {
         newUniqKey: () => uniqKeys.next(),
       })
       const randomInt = (bound: number) => world.random.int(bound)
-      const throughput = new Throughput(world.clock, () => ({
-        put: store.stats.putMessages,
-        got: store.stats.getMessages,
-      }))
       const services: { -readonly [K in keyof BrokerServices]: BrokerServices[K] } = {
+        ...parts,
         world,
         config,
         brokerAddress: '',
         store,
-        topics,
-        groups,
-        offsets,
-        clients,
-        filters,
-        arrivals,
-        heldPulls,
-        puts,
-        transactions,
-        orderLocks,
-        schedule,
-        timer,
-        deadLetters,
-        pops,
-        requestModes,
         routes: new TopicRoutes(client, world.clock, () => services.nameServers.addresses),
         sends: undefined as unknown as Sends,
         nameServers: undefined as unknown as NameServers,
-        stats,
-        throughput,
-        recentStats,
         brokerStart: world.clock.now(),
         updateConfig: changes => configuration.update(changes),
       }
@@ -268,9 +198,9 @@ export class Broker {
         config,
         topics,
         store,
-        puts,
+        puts: parts.puts,
         transactions,
-        deadLetters,
+        deadLetters: parts.deadLetters,
         properties,
         randomInt,
         now: () => world.clock.now(),
@@ -299,7 +229,7 @@ export class Broker {
           haServerAddr: hostAndPort(config.brokerIP2, config.haListenPort || port + HA_PORT_DISTANCE),
           body: only => ({
             filterServerList: [],
-            topicConfigSerializeWrapper: withoutMappings(registered(topics.snapshot(only), config.brokerPermission)),
+            topicConfigSerializeWrapper: registeredTopics(topics.snapshot(only), config.brokerPermission),
           }),
         },
         {
@@ -405,25 +335,3 @@ export class Broker {
 }
 
 const hostAndPort = (host: string, port: number) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
-
-/** A broker without a permission registers its topics without it, so that clients stop choosing it (BrokerController.java). */
-function registered(snapshot: ReturnType<Topics['snapshot']>, brokerPermission: number) {
-  if ((brokerPermission & 6) === 6) return snapshot
-  const limited = [...snapshot.topicConfigTable].map(
-    ([name, config]) => [name, { ...config, perm: config.perm & brokerPermission }] as const,
-  )
-  return { ...snapshot, topicConfigTable: new Map(limited) }
-}
-
-/** NOTIFY_CONSUMER_IDS_CHANGED to every member: they share out the queues again at once instead of within 20 s. */
-function notifyMembers({ clients, groups, config }: BrokerServices, groupName: string): void {
-  if (!config.notifyConsumerIdsChangedEnable) return
-  if (groups.get(groupName)?.notifyConsumerIdsChangedEnable === false) return
-  for (const { channel } of clients.consumerGroup(groupName)?.members.values() ?? []) {
-    try {
-      channel.notify(clientRequests.notifyConsumerIdsChanged, { consumerGroup: groupName })
-    } catch {
-      // It is gone or does not read; it will learn of the change by itself.
-    }
-  }
-}
