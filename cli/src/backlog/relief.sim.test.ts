@@ -261,3 +261,7 @@ for (const [what, keyProperty] of [
 ] as const)
   test(`a backlog moves whole, ${what}, although movers and brokers die`, () =>
     everySeed(SEEDS, (_, sim) => story(sim, keyProperty), { file: import.meta.filename }))
+
+// The mover died when one broker had been told that all is moved, and the other had not.
+test('seed 342: what one broker knows of the plan, all do', () =>
+  everySeed(1, (_, sim) => story(sim, property.SHARDING_KEY), { firstSeed: 342, file: import.meta.filename }))

@@ -179,12 +179,14 @@ export class Relief {
       .sort((a, b) => (a.brokerName < b.brokerName ? -1 : 1))
   }
 
+  /** The furthest that any broker knows: who kept it may have died between two of them. */
   async #plan(): Promise<Plan | undefined> {
+    let furthest: Plan | undefined
     for (const { address } of await this.#brokers()) {
       const config = (await this.#admin.subscriptionGroups(address)).get(this.names.planGroup)
       const kept = config?.subscriptionDataSet?.find(({ expressionType }) => PLANS.has(expressionType ?? ''))
-      if (config && kept)
-        return {
+      if (config && kept) {
+        const plan: Plan = {
           queuesPerBroker: kept.version,
           keyProperty: kept.expression === NO_ORDER ? undefined : kept.expression,
           wasEnabled: config.consumeEnable,
@@ -196,8 +198,10 @@ export class Relief {
             ),
           ),
         }
+        if (furthest === undefined || stepOf(plan) > stepOf(furthest)) furthest = plan
+      }
     }
-    return undefined
+    return furthest
   }
 
   /** The queues of the topic, of all its brokers. */
@@ -420,7 +424,11 @@ export class Relief {
    */
   async move(plan: Plan, options: MoveOptions): Promise<boolean> {
     const { clock } = this.#world
-    if (plan.isMoved) return true
+    if (plan.isMoved) {
+      // Whoever moved the last of it may have died before every broker knew.
+      await this.#keep(plan)
+      return true
+    }
     if (!options.takeOver) await this.#awaitNoOther()
     const brokers = await this.#brokers()
     const targets = await this.#targets(plan, brokers)
@@ -626,6 +634,7 @@ export class Relief {
     if (!plan) throw new CommandError(`there is no relief of ${this.topic} for ${this.group}`)
     if (plan.isFinishing) {
       await this.#progress(plan)
+      await this.#keep(plan)
       return this.#remove()
     }
     if (!(await this.#temporaryTopicExists()))
@@ -677,6 +686,9 @@ const PLANS: ReadonlySet<string> = new Set([PLAN, PLAN_MOVED, PLAN_DONE])
 const END = 'RELIEF_END'
 /** No property is called so. */
 const NO_ORDER = '-'
+
+/** Plans only go forward. With ends it is whole: the offsets have been set. */
+const stepOf = ({ isMoved, isFinishing, ends }: Plan) => (isFinishing ? 3 : isMoved ? 2 : ends.size > 0 ? 1 : 0)
 
 const placeOf = ({ brokerName, queueId }: MessageQueue) => `${brokerName}:${queueId}`
 
