@@ -62,7 +62,7 @@ export async function openParts(
   ])
   const timer = new TimerMessageStore({ world, store, puts, stats, config })
   arrivals.add(() => timer.arrived())
-  store.neededFrom = () => timer.neededFrom()
+  store.neededFrom = async () => Math.min(await timer.neededFrom(), await schedule.neededFrom())
   const askers = new Askers(clients, config.brokerName)
   const transactions = new Transactions({ world, config, store, puts, topics, offsets, askers, stats, directory })
   const orderLocks = new OrderLocks(world.clock)

@@ -346,7 +346,7 @@ describe('offsets', () => {
   )
 
   test(
-    'reset by time, to the end, to an offset; never forward without force; all queues or none',
+    'reset by time, to the end, to an offset; by time never forward without force; all queues or none',
     withBroker(async fixture => {
       const { clock } = fixture.host.world
       const times: number[] = []
@@ -371,6 +371,11 @@ describe('offsets', () => {
         [3, 0],
       ])
       await reset({ queueId: 0, offset: 3 })
+      expect(offsets.query('CG', 'T', 0)).toBe(3)
+      // Clients that name an offset cannot force (MQClientAPIImpl.java): past a message that nobody can consume they must come.
+      await reset({ queueId: 0, offset: 4, isForce: false })
+      expect(offsets.query('CG', 'T', 0)).toBe(4)
+      await reset({ queueId: 0, offset: 3, isForce: false })
       expect(offsets.query('CG', 'T', 0)).toBe(3)
       await expect(reset({ queueId: 0, offset: 6 })).rejects.toMatchObject({ status: 'SYSTEM_ERROR' })
       await expect(reset({ queueId: 9 })).rejects.toMatchObject({ status: 'INVALID_PARAMETER' })

@@ -7,8 +7,9 @@ import { tellConsumers } from './tell-consumers.ts'
  * INVOKE_BROKER_TO_RESET_OFFSET: a group goes on from a time (-1: from the end) or an exact offset. On the server: the next
  * pull of each queue is told to go there, whenever that is (AdminBrokerProcessor.java#resetOffsetInner). With
  * useServerSideResetOffset=false by the consumers: those that are online are told, and none is an error
- * (Broker2Client.java#resetOffset). Without isForce a queue only goes back, never forward over messages that were not
- * consumed. A time before the first message is that message, one after the last is the end.
+ * (Broker2Client.java#resetOffset). By time without isForce a queue only goes back, never forward over messages that were not
+ * consumed; who names an exact offset means it, and clients have no isForce to say there. A time before the first message is
+ * that message, one after the last is the end.
  */
 export const invokeBrokerToResetOffset: Handler<'invokeBrokerToResetOffset'> = async (header, context) => {
   const { topics, groups, offsets, config } = context
@@ -77,18 +78,17 @@ async function byTime(
 
 /** Throws SYSTEM_ERROR when the store does not have the offset in every queue that is to go there. */
 function toOffset(
-  { topic, group, isForce }: Reset,
+  { topic }: Reset,
   target: number,
   queueIds: readonly number[],
-  { store, offsets, config }: Context,
+  { store, config }: Context,
 ): Map<MessageQueue, number> {
   const targets = new Map<MessageQueue, number>()
   for (const queueId of queueIds) {
     const [min, max] = [store.minOffset(topic, queueId), store.maxOffset(topic, queueId)]
     if (target < min || target > max)
       throw new ResponseError('SYSTEM_ERROR', `Target offset ${target} not in consume queue range [${min}-${max}]`)
-    const committed = offsets.query(group, topic, queueId) ?? 0
-    targets.set({ brokerName: config.brokerName, queueId, topic }, isForce || target < committed ? target : committed)
+    targets.set({ brokerName: config.brokerName, queueId, topic }, target)
   }
   return targets
 }

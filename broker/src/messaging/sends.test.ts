@@ -220,3 +220,15 @@ test('a disk that cannot store a new topic: an error, no topic, no new version; 
     expect(topics.dataVersion.counter).toBeGreaterThan(version.counter)
   })
 })
+
+test(
+  'the handle of a timed message that was refused is not another message’s',
+  withBroker(async fixture => {
+    const late = { TIMER_DELAY_SEC: '5', UNIQ_KEY: 'REFUSED' }
+    await refusal(fixture.send('T', { body: 'x'.repeat(70_000), properties: propertiesOf(late) }))
+    const half = { TRAN_MSG: 'true', PGROUP: 'PG', UNIQ_KEY: 'HALF' }
+    const reply = await fixture.send('T', { sysFlag: 4, properties: propertiesOf(half) })
+    expect(reply).toMatchObject({ status: 'SUCCESS', transactionId: 'HALF' })
+    expect(reply.recallHandle).toBeUndefined()
+  }),
+)

@@ -319,8 +319,9 @@ export class Sends {
       )
     const plain = isRetry ? { ...message, sysFlag: withTransactionType(message.sysFlag, 'NONE') } : message
     const redirected = this.#puts.redirected(outgoing(plain))
+    const appended = this.#puts.appendRedirected(redirected)
     this.#recallHandle = recallHandleOf(redirected, this.#config.brokerName)
-    return this.#puts.appendRedirected(redirected)
+    return appended
   }
 
   #takeRecallHandle(): string | undefined {

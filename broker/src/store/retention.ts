@@ -127,9 +127,14 @@ export class Retention {
 
   /** How many of the files may go: none that holds a message which waits for its time, unless the disk leaves no choice. */
   async #sparingNeeded(files: readonly FileAge[]): Promise<number> {
-    const neededFrom = await this.#owner.neededFrom()
+    const forcibly = isForcible(this.#usedRatio, this.#config)
+    const neededFrom = await this.#owner.neededFrom().catch(error => {
+      // A disk that is nearly full cannot wait until somebody can tell.
+      if (!forcibly) throw error
+      return 0
+    })
     const free = files.filter(({ start }) => start + this.#files.fileSizeBytes <= neededFrom).length
-    if (free === files.length || !isForcible(this.#usedRatio, this.#config)) return free
+    if (free === files.length || !forcibly) return free
     this.#world.log.error(
       { usedRatio: this.#usedRatio, neededFrom },
       'the disk is so full that messages go which still wait for their time',

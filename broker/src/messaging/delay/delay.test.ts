@@ -478,3 +478,25 @@ test('what cannot be delivered to anybody is left out, and those behind it come'
     expect(await messages(fixture, 'RMQ_SYS_TRANS_HALF_TOPIC')).toEqual([])
   })
 })
+
+test('a commit log file that has expired stays while a delayed message in it waits', async () => {
+  const sim = new Simulation(9)
+  await sim.run(
+    async () => {
+      const fixture = await startBroker(sim, { fileReservedTime: 1, messageDelayLevel: '1s 3h' })
+      const { store } = fixture.broker.services
+      await fixture.send('T', { body: 'waits', ...delayed(2) })
+      for (let i = 0; i < 30; i++) await fixture.send('Other', { body: 'x'.repeat(30_000) })
+      fixture.host.jumpClock(2 * 3_600_000)
+      await sim.sleep(5000)
+      await store.deleteExpiredFiles()
+      expect(store.minPhysicalOffset).toBe(0)
+      fixture.host.jumpClock(3_600_000)
+      await sim.sleep(70_000)
+      expect(await bodies(fixture, 'T')).toEqual(['waits'])
+      await store.deleteExpiredFiles()
+      expect(store.minPhysicalOffset).toBeGreaterThan(0)
+    },
+    { maxVirtualMs: 4 * 3_600_000 },
+  )
+})

@@ -2,7 +2,7 @@ import { ResponseError, recordStarts, SCHEDULE_TOPIC } from '@rocketcluster/prot
 import { getLong } from '@rocketcluster/protocol/internal'
 import type { Timer, World } from '@rocketcluster/world'
 import type { BrokerStats } from '../../stats.ts'
-import { CQ_UNIT_SIZE } from '../../store/cq-unit.ts'
+import { CQ_UNIT_SIZE, unitOffset } from '../../store/cq-unit.ts'
 import type { Units } from '../../store/get-message.ts'
 import type { Store } from '../../store/store.ts'
 import type { GetMessageResult, PutStatus } from '../../store/types.ts'
@@ -72,6 +72,15 @@ export class LevelDelivery {
   /** Messages may have come. */
   wake(): void {
     if (this.#state === 'idle') this.#begin()
+  }
+
+  /** Physical offset of the first message that waits; Infinity without any, 0 when it is not to be found. Rejects with DiskError. */
+  async neededFrom(): Promise<number> {
+    const { store } = this.#options
+    const from = Math.max(this.#next, store.minOffset(SCHEDULE_TOPIC, this.#queueId))
+    if (from >= store.maxOffset(SCHEDULE_TOPIC, this.#queueId)) return Number.POSITIVE_INFINITY
+    const units = await store.entries(SCHEDULE_TOPIC, this.#queueId, from, 1)
+    return units.count === 0 ? 0 : unitOffset(units.buffer, units.start)
   }
 
   /** Resolves when nothing of it runs any more. */

@@ -76,6 +76,12 @@ export class ScheduleMessageService implements BackgroundService {
     if (this.#options.store.dispatchBehindBytes === 0) this.#expected.clear()
   }
 
+  /** Physical offset from which on the commit log is needed: of the oldest message that waits. 0 before the start. Rejects with DiskError. */
+  async neededFrom(): Promise<number> {
+    if (!this.#running) return 0
+    return Math.min(...(await Promise.all([...this.#levels.values()].map(level => level.neededFrom()))))
+  }
+
   #level(level: number): LevelDelivery {
     let delivery = this.#levels.get(level)
     if (!delivery) {

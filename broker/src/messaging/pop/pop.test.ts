@@ -308,3 +308,54 @@ test(
     expect(body!.messageRequestModeMap.get('T')!.get('G')).toMatchObject(mode)
   }),
 )
+
+test(
+  'while too many are invisible a pop waits for its time, and all others are served',
+  withBroker(
+    async fixture => {
+      const { sim, send } = fixture
+      for (let i = 0; i < 3; i++) await send('T', { body: `${i}` })
+      const popper = new Popper(fixture, { topic: 'T', group: 'G' })
+      const [first] = await popper.pop({ maxMsgNums: 2 })
+      const started = sim.nowMs
+      const waiting = popper.pop({ pollTime: 3000 })
+      await sim.sleep(1000)
+      await popper.ack(first!)
+      expect((await waiting).map(({ body }) => body)).toEqual(['2'])
+      expect(sim.nowMs - started).toBeLessThan(3200)
+    },
+    { enablePopMessageThreshold: true, popInflightMessageThreshold: 1 },
+  ),
+)
+
+test(
+  'a message that cannot be stored again keeps no other one of its pop back',
+  withBroker(async fixture => {
+    const { sim, send, ask } = fixture
+    await send('T', { body: 'large'.repeat(1000) })
+    await send('T', { body: 'small' })
+    const popper = new Popper(fixture, { topic: 'T', group: 'G' })
+    expect(await popper.pop({ invisibleTime: 2000 })).toHaveLength(2)
+    await ask(brokerRequests.updateBrokerConfig, {}, { body: 'maxMessageSize=1000\n' })
+    await sim.sleep(3000)
+    expect((await popper.pop()).map(({ body }) => body)).toEqual(['small'])
+    await ask(brokerRequests.updateBrokerConfig, {}, { body: 'maxMessageSize=65536\n' })
+    await sim.sleep(60_000)
+    expect((await popper.pop()).map(({ body }) => body)).toContain('large'.repeat(1000))
+  }),
+)
+
+test(
+  'a message whose properties leave no room for a retry becomes a dead letter, and the others come back',
+  withBroker(async fixture => {
+    const { sim, send, broker } = fixture
+    await send('T', { body: 'full', properties: propertiesOf({ a: 'x'.repeat(32_630) }) })
+    await send('T', { body: 'small' })
+    const popper = new Popper(fixture, { topic: 'T', group: 'G' })
+    expect(await popper.pop({ invisibleTime: 2000 })).toHaveLength(2)
+    await sim.sleep(3000)
+    expect((await popper.pop()).map(({ body }) => body)).toEqual(['small'])
+    const { messages } = await readQueue(broker.services.store, '%DLQ%G', 0, 0, 32)
+    expect(messages.map(({ body }) => body.toString())).toEqual(['full'])
+  }),
+)

@@ -1,5 +1,11 @@
 import type { BrokerConfig } from '@rocketcluster/config'
-import { type DecodedMessage, property } from '@rocketcluster/protocol'
+import {
+  type DecodedMessage,
+  isDlqTopic,
+  MAX_PROPERTIES_LENGTH,
+  property,
+  ResponseError,
+} from '@rocketcluster/protocol'
 import type { Log } from '@rocketcluster/world'
 import type { ConsumerOffsets } from '../../metadata/consumer-offsets.ts'
 import type { SubscriptionGroups } from '../../metadata/subscription-groups.ts'
@@ -20,6 +26,8 @@ const BATCH_BYTES = 1024 * 1024
 /** How long a failure keeps a check point waiting: doubled each time. */
 const FIRST_RETRY_MS = 1000
 const LONGEST_RETRY_MS = 60_000
+/** What a record has beside its body and properties, FIRST_POP_TIME, and POP_CK as the consumer gets it. */
+const ROOM_FOR_RETRY = 1024
 
 export interface ReviverParts {
   readonly config: BrokerConfig
@@ -39,7 +47,9 @@ export interface ReviverParts {
  */
 export class Reviver {
   readonly #parts: ReviverParts
+  /** Taken from #head on: shift() would move all the others each time, and there may be a million. */
   #waiting: CheckPoint[] = []
+  #head = 0
   #working = 0
   #stopped = false
   #whenIdle: (() => void) | undefined
@@ -56,6 +66,7 @@ export class Reviver {
   async stop(): Promise<void> {
     this.#stopped = true
     this.#waiting = []
+    this.#head = 0
     if (this.#working > 0) await new Promise<void>(resolve => (this.#whenIdle = resolve))
   }
 
@@ -67,10 +78,14 @@ export class Reviver {
   }
 
   #work(): void {
-    while (this.#working < WORKERS && this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, 1)
+    while (this.#working < WORKERS && this.#head < this.#waiting.length) {
+      const point = this.#waiting[this.#head++]!
+      if (this.#head >= 1024 && this.#head * 2 > this.#waiting.length) {
+        this.#waiting = this.#waiting.slice(this.#head)
+        this.#head = 0
+      }
       this.#working++
-      void this.#reviveOne(batch[0]!).finally(() => {
+      void this.#reviveOne(point).finally(() => {
         this.#working--
         if (this.#working === 0) this.#whenIdle?.()
         this.#work()
@@ -104,7 +119,7 @@ export class Reviver {
   }
 
   async #giveBack(point: CheckPoint): Promise<void> {
-    const { topics, groups, offsets, config, ledger, deadLetters, stats } = this.#parts
+    const { topics, groups, offsets, config, ledger, deadLetters } = this.#parts
     const topic = normalTopic(point.topic, point.group)
     const group = await groups.find(point.group)
     if (!topics.get(topic) || !topics.get(point.topic) || group === undefined) {
@@ -119,6 +134,7 @@ export class Reviver {
       // A restart moves only offsets that it finds.
       await offsets.flush().catch(() => {})
     }
+    let refused: unknown
     for (let index = 0; index < point.diffs.length; ) {
       const indexes: number[] = []
       const found: DecodedMessage[] = []
@@ -131,27 +147,42 @@ export class Reviver {
         found.push(message)
         bytes += message.storeSize
       }
-      const dead = found.filter(message => isDead(message, group.retryMaxTimes))
+      const dead = found.filter(message => isDead(message, group.retryMaxTimes) || isTooFull(message))
       const deadTopic = dead.length > 0 ? (await deadLetters.topicOf(point.group)).topicName : ''
-      // Some may have been acknowledged while this read.
-      const left = indexes.filter(one => !point.isAcked(one))
-      if (left.length === 0) continue
-      const offsetsLeft = new Set(left.map(one => point.startOffset + point.diffs[one]!))
-      const outgoing = found
-        .filter(message => offsetsLeft.has(message.queueOffset))
-        .map(message =>
-          dead.includes(message)
-            ? this.#deadLetter(message, topic, deadTopic)
-            : this.#retry(message, point, retryTopic),
-        )
+      const outgoing = (message: DecodedMessage) =>
+        dead.includes(message) ? this.#deadLetter(message, topic, deadTopic) : this.#retry(message, point, retryTopic)
       try {
-        const status = await ledger.revived(point, left, outgoing)
-        stats.retried(point.topic, point.group, status, outgoing.length)
-        for (const _ of dead) deadLetters.count(point.group, topic)
+        await this.#put(point, indexes, found, outgoing)
       } catch (error) {
-        stats.retried(point.topic, point.group, 'UNKNOWN_ERROR', outgoing.length)
-        throw error
+        if (!(error instanceof ResponseError && error.status === 'MESSAGE_ILLEGAL') || indexes.length === 1) throw error
+        // One that the store refuses (maxMessageSize was lowered) must not keep the others back.
+        refused = error
+        for (const one of indexes) await this.#put(point, [one], found, outgoing).catch(reason => (refused = reason))
       }
+    }
+    if (refused) throw refused
+  }
+
+  /** Gives those of `found` back that lie at `indexes` and that nobody has acknowledged while they were read. */
+  async #put(
+    point: CheckPoint,
+    indexes: readonly number[],
+    found: readonly DecodedMessage[],
+    outgoing: (message: DecodedMessage) => OutgoingMessage,
+  ): Promise<void> {
+    const { ledger, deadLetters, stats } = this.#parts
+    const left = indexes.filter(one => !point.isAcked(one))
+    if (left.length === 0) return
+    const offsetsLeft = new Set(left.map(one => point.startOffset + point.diffs[one]!))
+    const messages = found.filter(message => offsetsLeft.has(message.queueOffset)).map(outgoing)
+    try {
+      const status = await ledger.revived(point, left, messages)
+      stats.retried(point.topic, point.group, status, messages.length)
+      for (const { topic } of messages)
+        if (isDlqTopic(topic)) deadLetters.count(point.group, normalTopic(point.topic, point.group))
+    } catch (error) {
+      stats.retried(point.topic, point.group, 'UNKNOWN_ERROR', messages.length)
+      throw error
     }
   }
 
@@ -180,23 +211,26 @@ export class Reviver {
 
   /** As a consumer's last failed attempt would (AbstractSendMessageProcessor.java#consumerSendMsgBack). */
   #deadLetter(message: DecodedMessage, topic: string, deadTopic: string): OutgoingMessage {
-    return withProperties(
-      copyOf(message, {
-        topic: deadTopic,
-        queueId: 0,
-        bornHost: this.#parts.store.storeHost,
-        reconsumeTimes: message.reconsumeTimes,
-        preparedTransactionOffset: 0,
-      }),
-      {
-        [property.RETRY_TOPIC]: message.properties.get(property.RETRY_TOPIC) ?? topic,
-        [property.DLQ_ORIGIN_TOPIC]: topic,
-        [property.DLQ_ORIGIN_MESSAGE_ID]: message.msgId,
-      },
-    )
+    const copy = copyOf(message, {
+      topic: deadTopic,
+      queueId: 0,
+      bornHost: this.#parts.store.storeHost,
+      reconsumeTimes: message.reconsumeTimes,
+      preparedTransactionOffset: 0,
+    })
+    if (isTooFull(message)) return copy
+    return withProperties(copy, {
+      [property.RETRY_TOPIC]: message.properties.get(property.RETRY_TOPIC) ?? topic,
+      [property.DLQ_ORIGIN_TOPIC]: topic,
+      [property.DLQ_ORIGIN_MESSAGE_ID]: message.msgId,
+    })
   }
 }
 
 /** Apache's broker revives for ever and leaves the end to its proxy; here the group's limit holds for every pop consumer. */
 const isDead = ({ reconsumeTimes }: DecodedMessage, retryMaxTimes: number): boolean =>
   retryMaxTimes >= 0 && reconsumeTimes >= retryMaxTimes
+
+/** Its properties leave no room for those of a retry: as one it could be neither stored nor given to a consumer. */
+const isTooFull = ({ storeSize, storedBody }: DecodedMessage): boolean =>
+  storeSize - storedBody.length > MAX_PROPERTIES_LENGTH - ROOM_FOR_RETRY

@@ -283,7 +283,7 @@ export function offsetsOf(records: readonly Uint8Array[]): number[] {
   return offsets
 }
 
-/** Whether a look now may bring a message: cheap, and never false when one is there that nobody has taken. */
+/** Whether a look now may bring a message: cheap, and never false when one is there that a pop may take. */
 export function mayFind(header: PopHeader, topic: NamedTopic, services: BrokerServices): boolean {
   const { topics, config, pops } = services
   const group = header.consumerGroup
@@ -305,5 +305,9 @@ export function mayFind(header: PopHeader, topic: NamedTopic, services: BrokerSe
   })
 }
 
-export const hasMore = (topic: string, group: string, queueId: number, services: BrokerServices): boolean =>
-  services.store.maxOffset(topic, queueId) > lookOffset(topic, group, queueId, services)
+function hasMore(topic: string, group: string, queueId: number, services: BrokerServices): boolean {
+  if (services.store.maxOffset(topic, queueId) <= lookOffset(topic, group, queueId, services)) return false
+  // Else a pop that waits would look again and again, and nobody else be served.
+  const queue = services.pops.ledger.queues.get(`${topic}@${group}@${queueId}`)
+  return queue === undefined || !tooManyInFlight(queue, services.config)
+}

@@ -55,4 +55,8 @@ export function leavingWheel(record: Buffer, enqueueMs: string, nowMs: number, r
 
 /** Without what the wheel itself adds: for a message whose properties have no room for it. */
 export const withoutTimes = (message: OutgoingMessage): OutgoingMessage =>
-  withProperties(message, { [property.TIMER_ENQUEUE_MS]: undefined, [property.TIMER_DEQUEUE_MS]: undefined })
+  withProperties(message, {
+    [property.TIMER_ENQUEUE_MS]: undefined,
+    [property.TIMER_DEQUEUE_MS]: undefined,
+    [property.TIMER_ROLL_TIMES]: undefined,
+  })

@@ -120,7 +120,7 @@ export class TimerDelivery {
       if (!isForGood(error)) throw error
     }
     try {
-      // It was stored, so it fits but for the two times.
+      // It was stored, so it fits but for what the wheel has added.
       return this.#puts.append(withoutTimes(message))
     } catch (error) {
       if (!isForGood(error)) throw error

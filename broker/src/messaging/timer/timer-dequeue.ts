@@ -141,9 +141,10 @@ export class TimerDequeue {
       for (let from = 0; from < units.length; ) {
         const to = endOfBatch(units, from)
         const leaving = await this.#read(timeMs, units.slice(from, to), recalled, unmatched)
-        if (!(await this.#delivery.deliver(leaving)) || this.#stopping()) return false
+        if (!(await this.#delivery.deliver(leaving))) return false
         state.deliveredInSlot += to - from
         from = to
+        if (this.#stopping()) return false
       }
     }
     // What took nothing back stands for no message less.

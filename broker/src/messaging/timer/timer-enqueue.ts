@@ -46,6 +46,8 @@ export class TimerEnqueue {
   readonly #counts: TimerCounts
   readonly #windowSlots: number
   readonly #windowMs: number
+  /** Physical offsets of what has been delivered of a batch that is not taken up yet: when the disk fails it is tried again. */
+  readonly #delivered = new Set<number>()
   /** storeTimestamp of the newest message that was taken up; 0 before the first. */
   lastStoredMs = 0
 
@@ -141,13 +143,14 @@ export class TimerEnqueue {
 
   async #takeUp(all: readonly Waiting[], nextQueueOffset: number): Promise<boolean> {
     const state = this.#state
-    let waiting = all
+    let waiting = all.filter(({ physicalOffset }) => !this.#delivered.has(physicalOffset))
     for (;;) {
       // Not what is due but whose slot is still open: there it meets a recall that may be right behind it.
       const dueSlotMs = Math.min(state.openFromMs, this.#world.clock.now() - state.wheel.precisionMs + 1)
       const due = waiting.filter(({ message }) => this.#step(message.slotMs) < dueSlotMs)
       if (due.length > 0) {
         if (!(await this.#deliver(due))) return false
+        for (const { physicalOffset } of due) this.#delivered.add(physicalOffset)
         waiting = waiting.filter(one => !due.includes(one))
       }
       const placed = waiting.map(one => this.#place(one))
@@ -159,8 +162,10 @@ export class TimerEnqueue {
       // Slots that have been closed meanwhile take no more: what was for them finds another place, or is due now.
       if (placed.some(({ timeMs }) => timeMs < state.openFromMs)) continue
       this.#apply(placed, units, logEnd, nextQueueOffset)
-      for (const { message, record } of all)
+      for (const { message, record, physicalOffset } of all) {
+        this.#delivered.delete(physicalOffset)
         this.#counts.enqueue(message.realTopic, message.slotMs - recordBornTimestamp(record, 0))
+      }
       return true
     }
   }

@@ -37,6 +37,9 @@ const NEEDED_MS = 60_000
 /** Upper ends of the groups in which waiting messages are counted, in seconds from now (TimerMetrics.java). */
 export const TIMER_BOUNDS_S = [5, 60, 300, 900, 3600, 14_400, 28_800, 86_400] as const
 const SNAPSHOT_MS = 5000
+/** How often, and how far apart in milliseconds, a save looks whether the commit log is synced: for five seconds. */
+const SYNC_LOOKS = 500
+const LOOK_MS = 10
 
 /**
  * Messages that wait for a moment of their own. Producers' messages lie in the timer's topic in the commit log; the wheel has a
@@ -245,10 +248,11 @@ export class TimerMessageStore implements BackgroundService {
     // All of one moment.
     const progress = progressOf(state)
     const pages = state.wheel.takeDirty()
-    const readable = this.#store.readableOffset
+    // Not only what is readable: with SYNC_FLUSH what was delivered last is not, before it is synced.
+    const written = this.#store.committedOffset
     const { end } = state.log
     try {
-      await this.#syncStore(readable)
+      await this.#syncStore(written)
       await this.#syncLog(state, end)
       await state.checkpoint.write(progress, this.#world.clock.now())
     } catch (error) {
@@ -262,9 +266,13 @@ export class TimerMessageStore implements BackgroundService {
   }
 
   async #syncStore(physicalOffset: number): Promise<void> {
-    for (let tries = 0; this.#store.flushedOffset < physicalOffset; tries++) {
-      if (tries === 3) throw new Error(`the commit log is not synced up to ${physicalOffset}`)
-      await this.#store.flush()
+    const store = this.#store
+    for (let looks = 0; store.flushedOffset < physicalOffset; looks++) {
+      if (looks === SYNC_LOOKS || store.deadReason !== undefined)
+        throw new Error(`the commit log is not synced up to ${physicalOffset}`)
+      await store.flush()
+      // With SYNC_FLUSH the log syncs by itself what is written, and `flush` only what is readable already.
+      if (store.flushedOffset < physicalOffset) await this.#world.clock.sleep(LOOK_MS)
     }
   }
 

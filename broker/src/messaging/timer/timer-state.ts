@@ -61,28 +61,29 @@ export interface TimerState {
   wheelPos: number
 }
 
-/** Lets loops sleep until there is something to do. */
+/** Lets loops sleep until there is something to do; several may sleep at a time. */
 export class Signal {
   readonly #world: World
-  #wake: (() => void) | undefined
+  readonly #sleepers = new Set<() => void>()
 
   constructor(world: World) {
     this.#world = world
   }
 
   notify(): void {
-    this.#wake?.()
+    for (const wake of this.#sleepers) wake()
   }
 
   /** Resolves after `ms`, or when `notify` is called. */
   wait(ms: number): Promise<void> {
     return new Promise(resolve => {
-      const timer = this.#world.clock.setTimeout(() => this.#wake?.(), ms)
-      this.#wake = () => {
+      const wake = () => {
         timer.cancel()
-        this.#wake = undefined
+        this.#sleepers.delete(wake)
         resolve()
       }
+      const timer = this.#world.clock.setTimeout(wake, ms)
+      this.#sleepers.add(wake)
     })
   }
 }

@@ -168,6 +168,95 @@ describe('timer messages', () => {
   })
 })
 
+describe('once, whatever happens meanwhile', () => {
+  test(
+    'when it stops in the middle of a slot it goes on behind what is delivered',
+    withBroker(async fixture => {
+      const { timer, arrivals, world } = fixture.broker.services
+      const { clock } = world
+      const deliverMs = String(clock.now() + 10_000)
+      const sent = Array.from({ length: 700 }, (_, i) => `m${i}`)
+      for (const body of sent) await timed(fixture, body, { TIMER_DELIVER_MS: deliverMs })
+      let stopped: Promise<void> | undefined
+      arrivals.add(arrived => {
+        if (arrived[0]!.topic === TOPIC) stopped ??= timer.stop()
+      })
+      await clock.sleep(15_000)
+      await stopped
+      const before = (await bodies(fixture)).length
+      expect(before).toBeGreaterThan(0)
+      expect(before).toBeLessThan(sent.length)
+      await timer.start()
+      await clock.sleep(5000)
+      expect(await bodies(fixture)).toEqual(sent)
+    }),
+  )
+
+  test(
+    'a timer log that cannot be written does not deliver what is due again and again',
+    withBroker(async fixture => {
+      const { world, config } = fixture.broker.services
+      Object.assign(config, { timerStopEnqueue: true })
+      await after(fixture, 'due', 1000)
+      await after(fixture, 'later', 20_000)
+      await world.clock.sleep(5000)
+      const heal = fixture.host.disk.fail({ on: 'write', path: '/store/timerlog/', code: 'ENOSPC' })
+      Object.assign(config, { timerStopEnqueue: false })
+      await world.clock.sleep(5000)
+      heal()
+      await world.clock.sleep(20_000)
+      expect(await bodies(fixture)).toEqual(['due', 'later'])
+    }),
+  )
+
+  test('a power cut takes nothing whose delivery was not synced yet', async () => {
+    const sim = new Simulation(8)
+    await sim.run(async () => {
+      const { disk } = sim.host('broker').world
+      const open = disk.open.bind(disk)
+      let syncMs = 0
+      // The commit log's disk is slow, that of the timer is not.
+      disk.open = async (path, mode) => {
+        const file = await open(path, mode)
+        if (!path.startsWith('/store/commitlog/')) return file
+        const sync = file.sync.bind(file)
+        file.sync = async () => {
+          await sim.sleep(syncMs)
+          await sync()
+        }
+        return file
+      }
+      let fixture = await startBroker(sim, { flushDiskType: 'SYNC_FLUSH', syncFlushTimeout: 60_000 })
+      await after(fixture, 'm', 2000)
+      await sim.sleep(1000)
+      syncMs = 10_000
+      await sim.sleep(6000)
+      fixture = await fixture.restart('power')
+      await sim.sleep(20_000)
+      expect(await bodies(fixture)).toEqual(['m'])
+    })
+  })
+
+  test(
+    'a message whose properties have no room for more rolls all the same',
+    withBroker(
+      async fixture => {
+        const deliverMs = String(fixture.broker.services.world.clock.now() + 65_000)
+        const send = (padding: number) =>
+          timed(fixture, 'full', { TIMER_DELIVER_MS: deliverMs, pad: 'x'.repeat(padding) }).then(
+            () => true,
+            () => false,
+          )
+        let padding = 32_767
+        while (!(await send(padding))) padding--
+        await fixture.sim.sleep(70_000)
+        expect(await bodies(fixture)).toEqual(['full'])
+      },
+      { timerRollWindowSlot: 20 },
+    ),
+  )
+})
+
 describe('what the timer keeps on disk', () => {
   /** Sends 200 messages that are due in 20 to 40 s, lets `damage` have the stopped broker's disk, and expects all of them. */
   async function survives(damage: (disk: SimHost['world']['disk']) => Promise<void>): Promise<void> {
@@ -252,6 +341,25 @@ describe('what the timer keeps on disk', () => {
       { maxVirtualMs: 10_000_000 },
     )
   })
+
+  test(
+    'a disk that is nearly full gets space also when nobody can tell what waits',
+    withBroker(
+      async fixture => {
+        const { store, world } = fixture.broker.services
+        for (let i = 0; i < 30; i++) await fixture.send('Other', { body: 'x'.repeat(30_000) })
+        fixture.host.jumpClock(4_000_000)
+        await fixture.sim.sleep(5000)
+        store.neededFrom = async () => Promise.reject(new Error('the timer log is damaged'))
+        await expect(store.deleteExpiredFiles()).rejects.toThrow('the timer log is damaged')
+        expect(store.minPhysicalOffset).toBe(0)
+        world.disk.space = async () => ({ totalBytes: 100, freeBytes: 12 })
+        await store.deleteExpiredFiles()
+        expect(store.minPhysicalOffset).toBeGreaterThan(0)
+      },
+      { fileReservedTime: 1 },
+    ),
+  )
 
   test(
     'tells slaves and metrics how far it is',

@@ -7,7 +7,7 @@ import type { Askers } from './askers.ts'
 import { checkDueMs, isGivenUp, pauseMs } from './check-schedule.ts'
 import { checkTimesOf, firstOffsetOf, HALF_QUEUE_ID, isHalfMessage, producerGroupOf } from './half-message.ts'
 import { dueAt, half as is, isDue, isPending, isWaiting, waitingUntil } from './half-states.ts'
-import type { Move, Transactions } from './transactions.ts'
+import { isRefused, type Move, type Transactions } from './transactions.ts'
 
 /** Half messages read, put back and asked about together. */
 const BATCH = 32
@@ -188,7 +188,7 @@ export class TransactionChecks {
       const group = producerGroupOf(half)
       const dueMs = checkDueMs(half, config)
       if (isGivenUp(half, config, now)) {
-        if (!(await transactions.foundCommitted(half))) await transactions.setAside(half)
+        if (!(await transactions.foundCommitted(half))) await this.#setAside(half)
       } else if (dueMs > now) transactions.states.set(queueOffset, dueAt(transactions.elapsedMs + dueMs - now))
       else if (!askers.hasProducer(group)) this.#wait(queueOffset, group)
       else if (!(await transactions.foundCommitted(half))) {
@@ -203,6 +203,21 @@ export class TransactionChecks {
       for (const copy of copies) askers.ask(copy)
       await world.clock.sleep(moves.length * PAUSE_PER_CHECK_MS)
     } else await turn(world)
+  }
+
+  /** One that the store refuses is tried again, and does not keep others from being looked at. */
+  async #setAside(half: DecodedMessage): Promise<void> {
+    const { config, world } = this.#parts
+    const { queueOffset } = half
+    try {
+      await this.#transactions.setAside(half)
+    } catch (error) {
+      if (!isRefused(error)) throw error
+      world.log.error({ error, queueOffset }, 'a half message cannot be set aside')
+      const { states, elapsedMs } = this.#transactions
+      if (isPending(states.at(queueOffset)))
+        states.set(queueOffset, dueAt(elapsedMs + pauseMs(Math.max(1, checkTimesOf(half)), config)))
+    }
   }
 
   /** Not asked, not counted, and nothing written: the producers may be away for long. */

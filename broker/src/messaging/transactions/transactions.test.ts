@@ -416,6 +416,40 @@ describe('checking', () => {
   )
 })
 
+test(
+  'a half message that cannot be put back keeps no other one from being asked about',
+  withBroker(async fixture => {
+    const { producer } = await producerOf(fixture)
+    const bornTimestamp = now(fixture)
+    await producer.prepare('T', 'U1', { body: 'large'.repeat(1000), bornTimestamp })
+    await producer.prepare('T', 'U2', { body: 'small', bornTimestamp })
+    await fixture.ask(brokerRequests.updateBrokerConfig, {}, { body: 'maxMessageSize=1000\n' })
+    await fixture.sim.sleep(5000)
+    expect(new Set(producer.questions.map(({ uniqKey }) => uniqKey))).toEqual(new Set(['U2']))
+    await fixture.ask(brokerRequests.updateBrokerConfig, {}, { body: 'maxMessageSize=65536\n' })
+    await fixture.sim.sleep(5000)
+    expect(new Set(producer.questions.map(({ uniqKey }) => uniqKey))).toEqual(new Set(['U1', 'U2']))
+  }, FAST),
+)
+
+test(
+  'who speaks of a half message after its copy has ended hears how that was',
+  withBroker(async fixture => {
+    const { producer } = await producerOf(fixture)
+    // Of a producer that is away: it keeps the states of all behind it.
+    await new TestProducer(fixture, 'away', 'Away').prepare('T', 'U0', { bornTimestamp: now(fixture) })
+    const prepared = await producer.prepare('T', 'U1', { bornTimestamp: now(fixture) })
+    producer.answer = ({ uniqKey }) => (uniqKey === 'U1' ? COMMIT : undefined)
+    for (let i = 0; i < 50 && !producer.questions.some(({ uniqKey }) => uniqKey === 'U1'); i++)
+      await fixture.sim.sleep(100)
+    await fixture.sim.sleep(50)
+    expect(await bodies(fixture, 'T')).toEqual(['U1'])
+    expect(await producer.end(prepared, COMMIT)).toMatchObject({ status: 'SUCCESS' })
+    await expect(producer.end(prepared, ROLLBACK)).rejects.toMatchObject({ status: 'ILLEGAL_OPERATION' })
+    expect(await bodies(fixture, 'T')).toEqual(['U1'])
+  }, FAST),
+)
+
 describe('restarts', () => {
   for (const how of ['stop', 'kill', 'power'] as const) {
     test(

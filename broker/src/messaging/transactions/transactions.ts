@@ -360,7 +360,8 @@ export class Transactions implements BackgroundService {
   /** Apache stores a message once more for each commit it is told of; what is known to be decided stays decided here. */
   async #endAgain(half: DecodedMessage, state: number, outcome: Outcome): Promise<void> {
     let delivered = state === is.COMMITTED
-    if (state === is.ENDED) delivered = await this.#isDelivered(half)
+    // Of one that was put back the copy knows.
+    if (state === is.ENDED || state === is.MOVED) delivered = await this.#isDelivered(half)
     if (outcome === 'commit' ? delivered : !delivered) return
     throw new ResponseError(
       'ILLEGAL_OPERATION',
@@ -426,11 +427,12 @@ export class Transactions implements BackgroundService {
   }
 
   /**
-   * Puts half messages at the end of their queue; those that have been decided meanwhile are left out. Resolves with the
+   * Puts half messages at the end of their queue; those that have been decided meanwhile are left out, and those that the
+   * store refuses (maxMessageSize was lowered) stay where they are, so that others get their turn. Resolves with the
    * copies, when they can be read. Rejects when the store takes no messages: then the originals count again.
    */
   async putBack(moves: readonly Move[]): Promise<readonly DecodedMessage[]> {
-    const { store } = this.#parts
+    const { store, world } = this.#parts
     const done: { readonly move: Move; readonly copy: Appended }[] = []
     let failure: unknown
     for (const move of moves) {
@@ -442,6 +444,11 @@ export class Transactions implements BackgroundService {
         this.states.setPending(copy.queueOffset, state, firstOffsetOf(half))
         done.push({ move, copy: { ...copy } })
       } catch (error) {
+        if (isRefused(error)) {
+          world.log.error({ error, queueOffset: half.queueOffset }, 'a half message cannot be put back')
+          this.states.set(half.queueOffset, state)
+          continue
+        }
         failure = error
         break
       }
@@ -555,6 +562,9 @@ export class Transactions implements BackgroundService {
   /** How many half messages are read at once. */
   static readonly perRead = HALF_MESSAGES_PER_READ
 }
+
+/** Whether the store does not take just this message. */
+export const isRefused = (error: unknown) => error instanceof ResponseError && error.status === 'MESSAGE_ILLEGAL'
 
 /** Where a queue is to be read from: never outside of it, whatever was saved. */
 function startOf(store: Store, offsets: ConsumerOffsets, topic: string): number {
