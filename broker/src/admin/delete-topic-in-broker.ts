@@ -26,6 +26,7 @@ export async function forgetTopic(
   await topics.delete(topic, async () => {
     offsets.deleteTopic(topic)
     pops.ledger.forgetTopic(topic)
+    pops.orders.forgetTopic(topic)
     stats.forgetTopic(topic)
     timer.forgetTopic(topic)
     // A topic of this name that is made anew begins at 0: groups must not go on where they were.

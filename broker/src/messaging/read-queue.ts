@@ -1,4 +1,5 @@
-import { type DecodedMessage, decodeRecords } from '@rocketcluster/protocol'
+import { type DecodedMessage, decodeRecord, MalformedError } from '@rocketcluster/protocol'
+import { recordQueueOffset, recordTotalSize } from '@rocketcluster/protocol/internal'
 import type { Store } from '../store/store.ts'
 import type { GetMessageStatus } from '../store/types.ts'
 
@@ -6,6 +7,8 @@ export interface QueueRead {
   readonly status: GetMessageStatus
   /** In the order of the queue; copies, to be kept as long as one likes. */
   readonly messages: readonly DecodedMessage[]
+  /** Queue offsets of records whose bytes are not what was written: one of them must not hide the others. */
+  readonly damaged: readonly number[]
   /** Where to go on: also past what has been cleaned away. */
   readonly nextOffset: number
 }
@@ -23,8 +26,20 @@ export async function readQueue(
 ): Promise<QueueRead> {
   const result = await store.getMessage({ topic, queueId, queueOffset, maxCount })
   try {
-    const messages = result.records.flatMap(records => decodeRecords(Buffer.from(records)))
-    return { status: result.status, messages, nextOffset: result.nextBeginOffset }
+    const messages: DecodedMessage[] = []
+    const damaged: number[] = []
+    for (const slice of result.records) {
+      const records = Buffer.from(slice)
+      for (let at = 0; at < records.length; at += recordTotalSize(records, at)) {
+        try {
+          messages.push(decodeRecord(records, at))
+        } catch (error) {
+          if (!(error instanceof MalformedError)) throw error
+          damaged.push(recordQueueOffset(records, at))
+        }
+      }
+    }
+    return { status: result.status, messages, damaged, nextOffset: result.nextBeginOffset }
   } finally {
     result.release()
   }

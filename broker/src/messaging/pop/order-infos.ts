@@ -141,6 +141,11 @@ export class OrderInfos {
     if (this.#table.get(`${topic}@${group}`)?.delete(queueId)) this.#dirty = true
   }
 
+  /** The topic is gone: one of the same name begins anew. */
+  forgetTopic(topic: string): void {
+    for (const key of this.#table.keys()) if (key.startsWith(`${topic}@`) && this.#table.delete(key)) this.#dirty = true
+  }
+
   #willBeFree(topic: string, group: string, queueId: number, info: OrderInfo): void {
     let atMs = 0
     for (let i = 0; i < info.o.length; i++) if (!isAcked(info, i)) atMs = Math.max(atMs, visibleAt(info, i))

@@ -110,6 +110,8 @@ export class PopLedger {
           this.#apply(message, queue, seen, moves)
           records++
         }
+        if (read.damaged.length > 0)
+          log.error({ queueId: queue.queueId, queueOffsets: read.damaged }, 'pop: check points or acks are damaged')
         // Whatever cannot be read must not keep the broker from starting.
         next = Math.max(read.nextOffset, next + 1)
       }
@@ -268,6 +270,11 @@ export class PopLedger {
       for (const point of [...queue.checkPoints.values()]) this.abandon(point)
       if (!queue.locked) this.queues.delete(key)
     }
+  }
+
+  /** The group's offsets are gone: what is not committed does not bring them back. */
+  forgetOffsets(group: string): void {
+    for (const queue of this.queues.values()) if (queue.group === group) this.reset(queue)
   }
 
   #advance(queue: PopQueue, nextOffset: number, point: CheckPoint | undefined): void {

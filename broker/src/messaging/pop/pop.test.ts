@@ -359,3 +359,33 @@ test(
     expect(messages.map(({ body }) => body.toString())).toEqual(['full'])
   }),
 )
+
+test(
+  'ordered pops of a topic that was deleted block nothing of one that is made anew',
+  withBroker(async ({ ask, send, ...fixture }) => {
+    await send('T', { body: 'old' })
+    const popper = new Popper({ ask, send, ...fixture }, { topic: 'T', group: 'G' })
+    expect(await popper.pop({ order: true, queueId: 0 })).toHaveLength(1)
+    await ask(brokerRequests.deleteTopicInBroker, { topic: 'T' })
+    await send('T', { body: 'new' })
+    expect((await popper.pop({ order: true, queueId: 0 })).map(({ body }) => body)).toEqual(['new'])
+  }),
+)
+
+test(
+  'a group that is deleted with its offsets begins anew, also when it has just popped',
+  withBroker(
+    async fixture => {
+      const { ask, send, sim, broker } = fixture
+      await send('T', { body: 'one' })
+      const popper = new Popper(fixture, { topic: 'T', group: 'G' })
+      const [popped] = await popper.pop()
+      await popper.ack(popped!)
+      await ask(brokerRequests.deleteSubscriptiongroup, { groupName: 'G', cleanOffset: true })
+      await sim.sleep(5000)
+      expect(broker.services.offsets.query('G', 'T', 0)).toBeUndefined()
+      expect((await popper.pop()).map(({ body }) => body)).toEqual(['one'])
+    },
+    { flushDiskType: 'ASYNC_FLUSH' },
+  ),
+)

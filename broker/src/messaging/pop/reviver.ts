@@ -141,7 +141,13 @@ export class Reviver {
       let bytes = 0
       for (; index < point.diffs.length && bytes < BATCH_BYTES; index++) {
         if (point.isAcked(index)) continue
-        const message = await this.#read(point, point.startOffset + point.diffs[index]!)
+        let message: DecodedMessage | undefined
+        try {
+          message = await this.#read(point, point.startOffset + point.diffs[index]!)
+        } catch (error) {
+          refused = error
+          continue
+        }
         indexes.push(index)
         if (message === undefined) continue
         found.push(message)
@@ -189,7 +195,9 @@ export class Reviver {
   /** undefined when it is not there any more, or is another message than the one that was popped: the topic is a new one. */
   async #read(point: CheckPoint, queueOffset: number): Promise<DecodedMessage | undefined> {
     const { store } = this.#parts
-    const { messages } = await readQueue(store, point.topic, point.queueId, queueOffset, 1)
+    const { messages, damaged } = await readQueue(store, point.topic, point.queueId, queueOffset, 1)
+    if (damaged.includes(queueOffset))
+      throw new Error(`the message at offset ${queueOffset} of queue ${point.queueId} of ${point.topic} is damaged`)
     const [message] = messages
     return message?.queueOffset === queueOffset ? message : undefined
   }
