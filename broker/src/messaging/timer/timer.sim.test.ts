@@ -5,7 +5,7 @@ import { type Fixture, propertiesOf, startBroker } from '../../testing/broker-fi
 import { readQueue } from '../read-queue.ts'
 
 /** SEEDS=2000 for a long night. */
-const SEEDS = Number(process.env.SEEDS ?? 12)
+const SEEDS = Number(process.env.SEEDS ?? 4)
 jest.setTimeout(30_000 + SEEDS * 20_000)
 
 const TOPIC = 'T'
