@@ -329,6 +329,8 @@ async function requestReply(context: TestContext, system: System): Promise<void>
   await late.leave()
 }
 
+const ATTEMPTS_TO_TRACE = 4
+
 async function traces(context: TestContext, mqadmin: MqAdmin, system: System): Promise<void> {
   const topic = `traced-${system.name}`
   await makeTopic(system, topic, 1)
@@ -336,22 +338,25 @@ async function traces(context: TestContext, mqadmin: MqAdmin, system: System): P
     (['default', `own-trace-${system.name}`] as const).map(async trace => {
       const traceTopic = trace === 'default' ? 'RMQ_SYS_TRACE_TOPIC' : trace
       const group = `${topic}-${trace}`
+      if (trace !== 'default') await makeTopic(system, trace, 1)
       const consumer = await start(context, system, 'consume', { topic, group, trace })
       await consumer.until('it has started', () => consumer.all('started').length > 0, START_MS)
       const options = { topic, 'producer-group': `${trace}-producers`, trace, count: 1, 'linger-ms': 3000 }
-      const sent = await (await start(context, system, 'send', options)).finished()
-      const [[, , msgId]] = sent.all('sent') as [string[]]
-      await consumer.until('the message has come', () => consumer.all('received').length > 0, START_MS)
-      // Traces go in batches, half a second or so after what they tell of, and are indexed then.
       let output = ''
-      for (let i = 0; i < 40; i++) {
-        output = await mqadmin.run('queryMsgTraceById', '-n', system.nameServer, '-i', msgId!, '-t', traceTopic)
-        if (/^Pub\b/m.test(output) && output.includes(group)) break
-        await sleep(500)
+      const isWhole = () => /^Pub\b.*success/m.test(output) && output.includes(group)
+      // The client traces as well as it can: a batch of traces that it could not send at once is dropped.
+      for (let attempt = 1; attempt <= ATTEMPTS_TO_TRACE && !isWhole(); attempt++) {
+        const sent = await (await start(context, system, 'send', options)).finished()
+        const [[, , msgId]] = sent.all('sent') as [string[]]
+        await consumer.until('the message has come', () => consumer.all('received').length >= attempt, START_MS)
+        // Traces go in batches, half a second or so after what they tell of, and are indexed then.
+        for (let i = 0; i < 12 && !isWhole(); i++) {
+          await sleep(500)
+          output = await mqadmin.run('queryMsgTraceById', '-n', system.nameServer, '-i', msgId!, '-t', traceTopic)
+        }
+        if (!isWhole()) context.note(`${system.name}, ${traceTopic}: message ${attempt} was not traced whole`)
       }
-      assert.match(output, /^Pub\b.*success/m, `${system.name}, ${traceTopic}: ${output}`)
-      assert.match(output, /success/, output)
-      assert.ok(output.includes(group), `${system.name}, ${traceTopic}: no trace of the consumer: ${output}`)
+      assert.ok(isWhole(), `${system.name}, ${traceTopic}: ${output}`)
       await consumer.leave()
     }),
   )
