@@ -4,6 +4,7 @@ import {
   encodeHost,
   offsetMsgIds,
   PullReplyWriter,
+  printHost,
   SendReplyWriter,
   UniqKeyGenerator,
 } from '@rocketcluster/protocol'
@@ -193,7 +194,7 @@ export class Broker {
       const { port } = await main.start()
       started.push({ close: () => main.close({ graceMs: 0 }) })
       storeHost.writeInt32BE(port, storeHost.length - 4)
-      const brokerAddress = hostAndPort(config.brokerIP1, port)
+      const brokerAddress = printHost({ address: config.brokerIP1, port })
       const sends = new Sends({
         config,
         topics,
@@ -226,7 +227,7 @@ export class Broker {
           brokerName: config.brokerName,
           brokerId: config.brokerId,
           brokerAddr: brokerAddress,
-          haServerAddr: hostAndPort(config.brokerIP2, config.haListenPort || port + HA_PORT_DISTANCE),
+          haServerAddr: printHost({ address: config.brokerIP2, port: config.haListenPort || port + HA_PORT_DISTANCE }),
           body: only => ({
             filterServerList: [],
             topicConfigSerializeWrapper: registeredTopics(topics.snapshot(only), config.brokerPermission),
@@ -278,12 +279,10 @@ export class Broker {
         every(config.flushConsumerOffsetInterval, () => {
           offsets.flush().catch(error => world.log.error({ error }, 'consumer offsets cannot be saved; trying again'))
         }),
-      ]
-      timers.push(
         every(FLUSH_FILTERS_MS, () => {
           filters.flush().catch(error => world.log.error({ error }, 'consumer filters cannot be saved; trying again'))
         }),
-      )
+      ]
       const background: BackgroundService[] = [schedule, timer, transactions, pops]
       for (const service of background) {
         await service.start()
@@ -333,5 +332,3 @@ export class Broker {
     this.#log.info({}, 'the broker has stopped')
   }
 }
-
-const hostAndPort = (host: string, port: number) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { type Disk, DiskError } from '@rocketcluster/world'
+import { type CommandLine, parseProcessArguments, UsageError } from '@rocketcluster/world/node'
 import { type ControllerConfig, parseConfig } from './settings.ts'
 
 export const USAGE = `Usage: mqcontroller [-c file] [-p] [--key=value ...]
@@ -9,39 +10,8 @@ export const USAGE = `Usage: mqcontroller [-c file] [-p] [--key=value ...]
   -h, --help              print this, and leave
   --key=value             any configuration key; wins over the file`
 
-/** The command line cannot be understood. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError'
-}
-
-export interface CommandLine {
-  readonly mode: 'serve' | 'print' | 'help'
-  readonly configFile?: string
-  /** Configuration keys given as flags. */
-  readonly overrides: Readonly<Record<string, string>>
-}
-
-/** Reads the arguments: Apache's flags (ControllerStartup.java), and any key as `--key=value` or `--key value`. Throws UsageError. */
-export function parseCommandLine(args: readonly string[]): CommandLine {
-  let mode: CommandLine['mode'] = 'serve'
-  let configFile: string | undefined
-  const overrides: Record<string, string> = {}
-  const rest = [...args]
-  for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
-    const match = /^--?([^=]+)(?:=(.*))?$/s.exec(arg)
-    if (!match) throw new UsageError(`"${arg}" is not a flag\n\n${USAGE}`)
-    const [, name = '', inline] = match
-    if (name === 'h' || name === 'help') mode = 'help'
-    else if (name === 'p' || name === 'printConfigItem') mode = mode === 'help' ? 'help' : 'print'
-    else {
-      const value = inline ?? rest.shift()
-      if (value === undefined) throw new UsageError(`${arg} needs a value\n\n${USAGE}`)
-      if (name === 'c' || name === 'configFile') configFile = value
-      else overrides[name] = value
-    }
-  }
-  return { mode, configFile, overrides }
-}
+/** As `parseProcessArguments`. Throws UsageError. */
+export const parseCommandLine = (args: readonly string[]): CommandLine => parseProcessArguments(args, USAGE)
 
 /**
  * The configuration of a process: file, flags and what the machine says. Paths come out absolute. Throws ConfigError

@@ -1,6 +1,7 @@
 /** The process: `node controller/src/main.ts -c controller.conf`. Standard output says where it listens; the log goes to standard error. */
 import { enableCompileCache } from 'node:module'
 import { homedir } from 'node:os'
+import { printHost } from '@rocketcluster/protocol'
 import type { Log } from '@rocketcluster/world'
 import { nodeDisk, nodeLog, nodeWorld, type Running, runProcess, serveHttp } from '@rocketcluster/world/node'
 import { collectDefaultMetrics } from 'prom-client'
@@ -51,8 +52,8 @@ async function serve(config: ControllerConfig, log: Log): Promise<Running> {
     throw error
   })
 
-  const listening = hostAndPort(server.host, server.port)
-  const metrics = hostAndPort(http.host, http.port)
+  const listening = printHost({ address: server.host, port: server.port })
+  const metrics = printHost({ address: http.host, port: http.port })
   log.info({ listening, metrics, records: config.controllerStorePath }, 'the controller serves')
   process.stdout.write(`${JSON.stringify({ listening, metrics })}\n`)
   return {
@@ -63,10 +64,6 @@ async function serve(config: ControllerConfig, log: Log): Promise<Running> {
       log.info({}, 'stopped')
     },
   }
-}
-
-function hostAndPort(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
 enableCompileCache()

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from '@jest/globals'
 import { ConfigError } from '@rocketcluster/config'
-import { nodeDisk } from '@rocketcluster/world/node'
-import { loadConfig, parseCommandLine, UsageError } from './command-line.ts'
+import { nodeDisk, UsageError } from '@rocketcluster/world/node'
+import { loadConfig, parseCommandLine } from './command-line.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'command-line-'))
 afterAll(() => rmSync(directory, { recursive: true }))

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { type NamesrvConfig, namesrvConfig } from '@rocketcluster/config'
 import type { Disk } from '@rocketcluster/world'
+import { type CommandLine, parseProcessArguments, UsageError } from '@rocketcluster/world/node'
 import { readText } from './atomic-file.ts'
 
 export const USAGE = `Usage: mqnamesrv [-c file] [-p] [--key=value ...]
@@ -10,39 +11,13 @@ export const USAGE = `Usage: mqnamesrv [-c file] [-p] [--key=value ...]
   -h, --help              print this, and leave
   --key=value             any configuration key; wins over the file`
 
-/** The command line cannot be understood. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError'
-}
-
-export interface CommandLine {
-  /** What to do: serve, or only print something. */
-  readonly mode: 'serve' | 'print' | 'help'
-  readonly configFile?: string
-  /** Configuration keys given as flags. */
-  readonly overrides: Readonly<Record<string, string>>
-}
-
-/** Reads the arguments: Apache's flags (NamesrvStartup.java), and any key as `--key=value` or `--key value`. Throws UsageError. */
+/** As `parseProcessArguments`, with the configuration's field names. Throws UsageError. */
 export function parseCommandLine(args: readonly string[]): CommandLine {
-  let mode: CommandLine['mode'] = 'serve'
-  let configFile: string | undefined
-  const overrides: Record<string, string> = {}
-  const rest = [...args]
-  for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
-    const match = /^--?([^=]+)(?:=(.*))?$/s.exec(arg)
-    if (!match) throw new UsageError(`"${arg}" is not a flag\n\n${USAGE}`)
-    const [, name = '', inline] = match
-    if (name === 'h' || name === 'help') mode = 'help'
-    else if (name === 'p' || name === 'printConfigItem') mode = mode === 'help' ? 'help' : 'print'
-    else {
-      const value = inline ?? rest.shift()
-      if (value === undefined) throw new UsageError(`${arg} needs a value\n\n${USAGE}`)
-      if (name === 'c' || name === 'configFile') configFile = value
-      else overrides[fieldOfKey(name)] = value
-    }
+  const { overrides, ...rest } = parseProcessArguments(args, USAGE)
+  return {
+    ...rest,
+    overrides: Object.fromEntries(Object.entries(overrides).map(([key, value]) => [fieldOfKey(key), value])),
   }
-  return { mode, configFile, overrides }
 }
 
 /**

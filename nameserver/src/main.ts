@@ -2,6 +2,7 @@
 import { enableCompileCache } from 'node:module'
 import { homedir } from 'node:os'
 import { type NamesrvConfig, namesrvConfig } from '@rocketcluster/config'
+import { printHost } from '@rocketcluster/protocol'
 import type { Log } from '@rocketcluster/world'
 import { nodeDisk, nodeLog, nodeWorld, type Running, runProcess, serveHttp } from '@rocketcluster/world/node'
 import { collectDefaultMetrics } from 'prom-client'
@@ -52,8 +53,8 @@ async function serve(config: NamesrvConfig, log: Log): Promise<Running> {
     throw error
   })
 
-  const listening = hostAndPort(nameserver.host, nameserver.port)
-  const metrics = hostAndPort(http.host, http.port)
+  const listening = printHost({ address: nameserver.host, port: nameserver.port })
+  const metrics = printHost({ address: http.host, port: http.port })
   log.info({ listening, metrics }, 'the name server serves')
   process.stdout.write(`${JSON.stringify({ listening, metrics })}\n`)
   return {
@@ -64,10 +65,6 @@ async function serve(config: NamesrvConfig, log: Log): Promise<Running> {
       log.info({}, 'stopped')
     },
   }
-}
-
-function hostAndPort(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
 enableCompileCache()

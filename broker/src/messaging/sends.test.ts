@@ -1,18 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
-import { brokerRequests, decodeRecords, encodeBatch, ResponseError } from '@rocketcluster/protocol'
+import { brokerRequests, decodeRecords, encodeBatch } from '@rocketcluster/protocol'
 import { Simulation } from '@rocketcluster/world/sim'
-import { type Fixture, propertiesOf, startBroker, withBroker } from '../testing/broker-fixture.ts'
-
-/** What the broker said no with. */
-async function refusal(asked: Promise<unknown>): Promise<{ status: string; remark: string }> {
-  try {
-    await asked
-  } catch (error) {
-    if (error instanceof ResponseError) return { status: error.status, remark: error.message }
-    throw error
-  }
-  throw new Error('it was not refused')
-}
+import { type Fixture, propertiesOf, refusal, startBroker, withBroker } from '../testing/broker-fixture.ts'
 
 const create = (fixture: Fixture, topic: string, more: object = {}) =>
   fixture.ask(brokerRequests.updateAndCreateTopic, {

@@ -21,6 +21,7 @@ import { checkMessageType } from './message-type.ts'
 import { outgoing } from './outgoing-message.ts'
 import type { Puts } from './puts.ts'
 import type { DeadLetters } from './retry/dead-letters.ts'
+import { reusableMessage } from './reusable-message.ts'
 import type { PropertyTraits, StoredProperties } from './stored-properties.ts'
 import { recallHandleOf } from './timer/timer-redirect.ts'
 import type { Transactions } from './transactions/transactions.ts'
@@ -75,7 +76,6 @@ interface OutstandingGroup {
 /** sendThreadPoolQueueCapacity of BrokerConfig.java: sends that may wait for the disk. */
 export const MAX_OUTSTANDING_SENDS = 10_000
 
-const NOTHING = Buffer.alloc(0)
 /** Of sysFlag: half, committed or rolled back. */
 const TRANSACTION_BITS = sysFlag.TRANSACTION_ROLLBACK_TYPE
 /** `%`, which names of retry topics begin with and of hardly any other. */
@@ -99,21 +99,7 @@ export class Sends {
   readonly msgId: (physicalOffset: number) => string
   readonly #stats: BrokerStats
   /** The store copies what it is given, so one object serves all single messages. */
-  readonly #message: { -readonly [K in keyof MessageToStore]: MessageToStore[K] } = {
-    topic: '',
-    queueId: 0,
-    flag: 0,
-    sysFlag: 0,
-    bornTimestamp: 0,
-    bornHost: NOTHING,
-    reconsumeTimes: 0,
-    preparedTransactionOffset: 0,
-    body: NOTHING,
-    properties: NOTHING,
-    tagsCode: 0,
-    uniqKey: undefined,
-    keys: undefined,
-  }
+  readonly #message = reusableMessage()
   #group: OutstandingGroup | undefined
   /** Of the message that was appended last. */
   #recallHandle: string | undefined

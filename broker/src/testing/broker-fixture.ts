@@ -6,6 +6,7 @@ import {
   printProperties,
   type ReplyOf,
   type Requests,
+  ResponseError,
 } from '@rocketcluster/protocol'
 import { RemotingClient } from '@rocketcluster/remoting'
 import { type SimHost, Simulation } from '@rocketcluster/world/sim'
@@ -121,3 +122,13 @@ export function withBroker(run: (fixture: Fixture) => Promise<void>, overrides: 
 }
 
 export const propertiesOf = (pairs: Record<string, string>) => printProperties(pairs)
+
+/** What the broker said no with. Rejects when it did not, or when something else went wrong. */
+export async function refusal(asked: Promise<unknown>): Promise<{ status: string; remark: string }> {
+  const error = await asked.then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+  if (error instanceof ResponseError) return { status: error.status, remark: error.message }
+  throw error ?? new Error('it was not refused')
+}

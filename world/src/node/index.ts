@@ -7,6 +7,7 @@ import { nodeRandom } from './random.ts'
 
 export { localAddress } from './addresses.ts'
 export { nodeClock } from './clock.ts'
+export { type CommandLine, parseProcessArguments, UsageError } from './command-line.ts'
 export { nodeDisk } from './disk.ts'
 export { type HttpAnswer, type HttpRoutes, serveHttp } from './http.ts'
 export { type NodeLogOptions, nodeLog } from './log.ts'

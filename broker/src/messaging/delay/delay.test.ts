@@ -7,22 +7,11 @@ import {
   delayOffset,
   encodeBatch,
   javaHash,
-  ResponseError,
   SCHEDULE_TOPIC,
 } from '@rocketcluster/protocol'
 import { Simulation } from '@rocketcluster/world/sim'
-import { type Fixture, propertiesOf, startBroker, withBroker } from '../../testing/broker-fixture.ts'
+import { type Fixture, propertiesOf, refusal, startBroker, withBroker } from '../../testing/broker-fixture.ts'
 import { readQueue } from '../read-queue.ts'
-
-/** What the broker said no with. */
-async function refusal(asked: Promise<unknown>): Promise<{ status: string; remark: string }> {
-  const error = await asked.then(
-    () => undefined,
-    (error: unknown) => error,
-  )
-  if (error instanceof ResponseError) return { status: error.status, remark: error.message }
-  throw error ?? new Error('it was not refused')
-}
 
 const delayed = (level: number | string, more: Record<string, string> = {}) => ({
   properties: propertiesOf({ DELAY: String(level), ...more }),

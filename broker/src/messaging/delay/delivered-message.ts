@@ -9,7 +9,7 @@ import {
   TRANS_HALF_TOPIC,
 } from '@rocketcluster/protocol'
 import { getInt, getLong } from '@rocketcluster/protocol/internal'
-import type { MessageToStore } from '../../store/types.ts'
+import { reusableMessage } from '../reusable-message.ts'
 
 const REAL_TOPIC = 0
 const REAL_QUEUE_ID = 1
@@ -18,7 +18,6 @@ const KEYS = 3
 const UNIQ_KEY = 4
 
 const INT_MAX = 2 ** 31 - 1
-const NOTHING = Buffer.alloc(0)
 
 /** Where fields of a record lie, counted from its start, and from the body backwards (MessageExtEncoder.java). */
 const FLAG_AT = 16
@@ -35,21 +34,7 @@ const PREPARED_OFFSET_BEFORE_BODY = 12
  * Reads from the record's bytes, without maps: thousands may be due in one turn. The message is valid until the next call.
  */
 export class DeliveredMessage {
-  readonly message: { -readonly [K in keyof MessageToStore]: MessageToStore[K] } = {
-    topic: '',
-    queueId: 0,
-    flag: 0,
-    sysFlag: 0,
-    bornTimestamp: 0,
-    bornHost: NOTHING,
-    reconsumeTimes: 0,
-    preparedTransactionOffset: 0,
-    body: NOTHING,
-    properties: NOTHING,
-    tagsCode: 0,
-    uniqKey: undefined,
-    keys: undefined,
-  }
+  readonly message = reusableMessage()
   /** Of the record read last. */
   queueOffset = 0
   physicalOffset = 0

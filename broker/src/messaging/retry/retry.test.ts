@@ -5,24 +5,13 @@ import {
   createOffsetMsgId,
   type DecodedMessage,
   encodeHost,
-  ResponseError,
   SCHEDULE_TOPIC,
 } from '@rocketcluster/protocol'
 import { Simulation } from '@rocketcluster/world/sim'
 import { subscriptionGroup } from '../../metadata/subscription-groups.ts'
-import { type Fixture, PORT, propertiesOf, startBroker, withBroker } from '../../testing/broker-fixture.ts'
+import { type Fixture, PORT, propertiesOf, refusal, startBroker, withBroker } from '../../testing/broker-fixture.ts'
 import { readQueue } from '../read-queue.ts'
 import { DeadLetters, groupOfRetryTopic, maxReconsumeTimes } from './dead-letters.ts'
-
-/** What the broker said no with. */
-async function refusal(asked: Promise<unknown>): Promise<{ status: string; remark: string }> {
-  const error = await asked.then(
-    () => undefined,
-    (error: unknown) => error,
-  )
-  if (error instanceof ResponseError) return { status: error.status, remark: error.message }
-  throw error ?? new Error('it was not refused')
-}
 
 const physicalOffsetOf = ({ msgId }: { msgId: string }) => Number.parseInt(msgId.slice(16), 16)
 
