@@ -146,6 +146,11 @@ export class Session {
         `${gib} GiB stored need ${Math.ceil(needed / 2 ** 30)} GiB of free disk, there are ${Math.floor((bavail * bsize) / 2 ** 30)}`,
       )
     if (messages > 0) await this.write('BenchFiller', messages, 'batches')
+    await this.settle(gib)
+  }
+
+  /** Waits until `gib` GiB that were written a moment ago disturb nobody any more. */
+  async settle(gib: number): Promise<void> {
     await syncDisks()
     await sleep(gib * REST_PER_GIB_MS)
   }

@@ -13,7 +13,7 @@ import type { Log, Timer, TlsServerOptions, World } from '@rocketcluster/world'
 import type { BackgroundService } from './background-service.ts'
 import { notifyMembers } from './clients/notify-members.ts'
 import { Configuration } from './configuration.ts'
-import { brokerHandlers, handledRequests } from './handlers.ts'
+import { brokerHandlers, handledRequests, slaveHandlers } from './handlers.ts'
 import { HotPulls, PULL_CODES } from './messaging/hot-pulls.ts'
 import { HotSends } from './messaging/hot-sends.ts'
 import { TopicRoutes } from './messaging/pop/topic-routes.ts'
@@ -21,8 +21,10 @@ import { Sends } from './messaging/sends.ts'
 import { StoredProperties } from './messaging/stored-properties.ts'
 import { registeredTopics } from './metadata/registered-topics.ts'
 import { NameServers } from './name-servers.ts'
-import { openParts } from './open-parts.ts'
+import { type BrokerParts, openParts } from './open-parts.ts'
 import { RecentStats } from './recent-stats.ts'
+import type { Replication } from './replication/replication.ts'
+import { unlinked } from './replication/unlinked.ts'
 import type { BrokerServices } from './services.ts'
 import { Store } from './store/store.ts'
 import { applyLiveKeys, storeConfigOf } from './store-config-of.ts'
@@ -32,6 +34,10 @@ export interface BrokerOptions {
   readonly tls?: TlsServerOptions
   /** The memory this process may count with, in bytes: what accessMessageInMemoryMaxRatio is a part of. */
   readonly physicalMemoryBytes: number
+  /** One that is open already, from this broker's role before; it is opened anew without. */
+  readonly store?: Store
+  /** With which epoch this broker has become master; none outside of controller mode. */
+  readonly masterEpoch?: number
 }
 
 /**
@@ -82,6 +88,7 @@ export class Broker {
   readonly #servers: readonly Server[]
   readonly #background: readonly BackgroundService[]
   readonly #timers: readonly Timer[]
+  readonly #ownsStore: boolean
   #stopping: Promise<void> | undefined
 
   private constructor(parts: {
@@ -91,6 +98,7 @@ export class Broker {
     servers: readonly Server[]
     background: readonly BackgroundService[]
     timers: readonly Timer[]
+    ownsStore: boolean
   }) {
     this.services = parts.services
     this.#log = parts.log
@@ -98,6 +106,7 @@ export class Broker {
     this.#servers = parts.servers
     this.#background = parts.background
     this.#timers = parts.timers
+    this.#ownsStore = parts.ownsStore
   }
 
   /** `brokerIP1:port`: where clients reach this broker. */
@@ -125,16 +134,24 @@ export class Broker {
     const config = configuration.current
     const directory = `${config.storePathRootDir}/config`
     // The address stands in every record. Its port is known only when it is bound, and nothing is appended before.
-    const storeHost = encodeHost(config.brokerIP1, config.listenPort)
-    const store = await Store.open(world, storeConfigOf(config, storeHost, options.physicalMemoryBytes))
+    const storeHost = options.store?.storeHost ?? encodeHost(config.brokerIP1, config.listenPort)
+    const store =
+      options.store ?? (await Store.open(world, storeConfigOf(config, storeHost, options.physicalMemoryBytes)))
     // Nothing goes before it is known what still waits for its time.
     store.neededFrom = async () => 0
+    const isSlave = config.brokerRole === 'SLAVE'
+    store.configure({ brokerRole: config.brokerRole })
+    store.refuseWrites(isSlave ? 'this broker is a slave: only the master of its group takes messages' : undefined)
     const client = new RemotingClient(world, {})
-    const started: { close(): Promise<void> }[] = [store, { close: async () => client.close() }]
+    const started: { close(): Promise<void> }[] = [
+      ...(options.store === undefined ? [store] : []),
+      { close: async () => client.close() },
+    ]
     try {
       const parts = await openParts(world, config, store, directory)
       const { topics, offsets, filters, stats, clients, heldPulls, orderLocks, recentStats } = parts
       const { throughput, schedule, timer, transactions, pops } = parts
+      if (options.masterEpoch !== undefined) becomeMaster(parts, store, options.masterEpoch, world.log)
       const uniqKeys = new UniqKeyGenerator({
         clock: world.clock,
         ip: storeHost.subarray(0, storeHost.length - 4),
@@ -155,6 +172,7 @@ export class Broker {
         store,
         routes: new TopicRoutes(client, world.clock, () => services.nameServers.addresses),
         sends: undefined as unknown as Sends,
+        replication: undefined as unknown as Replication,
         nameServers: undefined as unknown as NameServers,
         brokerStart: world.clock.now(),
         updateConfig: changes => configuration.update(changes),
@@ -172,7 +190,7 @@ export class Broker {
           port,
           tls: options.tls,
           requests: handledRequests,
-          handlers: brokerHandlers,
+          handlers: isSlave ? slaveHandlers : brokerHandlers,
           services,
           excludeCodes,
           limits: { highWaterBytes: config.writeBufferHighWaterMark },
@@ -219,6 +237,10 @@ export class Broker {
       const hotPulls = new HotPulls(services, new PullReplyWriter(responder))
       hotHandlers = { ...hotSends.handlers(), ...hotPulls.handlers() }
       services.brokerAddress = brokerAddress
+      const haPort = config.haListenPort || port + HA_PORT_DISTANCE
+      const replication = unlinked(printHost({ address: config.brokerIP2, port: haPort }), store)
+      started.push({ close: () => replication.stop() })
+      services.replication = replication
       const nameServers = new NameServers(
         world,
         client,
@@ -227,7 +249,7 @@ export class Broker {
           brokerName: config.brokerName,
           brokerId: config.brokerId,
           brokerAddr: brokerAddress,
-          haServerAddr: printHost({ address: config.brokerIP2, port: config.haListenPort || port + HA_PORT_DISTANCE }),
+          haServerAddr: replication.haAddress,
           body: only => ({
             filterServerList: [],
             topicConfigSerializeWrapper: registeredTopics(topics.snapshot(only), config.brokerPermission),
@@ -283,14 +305,15 @@ export class Broker {
           filters.flush().catch(error => world.log.error({ error }, 'consumer filters cannot be saved; trying again'))
         }),
       ]
-      const background: BackgroundService[] = [schedule, timer, transactions, pops]
+      const background: BackgroundService[] = isSlave ? [] : [schedule, timer, transactions, pops]
       for (const service of background) {
         await service.start()
         started.push({ close: () => service.stop() })
       }
       await nameServers.start()
       world.log.info({ brokerName: config.brokerName, address: brokerAddress }, 'the broker serves')
-      return new Broker({ services, log: world.log, client, servers, background, timers })
+      const ownsStore = options.store === undefined
+      return new Broker({ services, log: world.log, client, servers, background, timers, ownsStore })
     } catch (error) {
       for (const part of started.reverse()) await part.close().catch(() => {})
       throw error
@@ -299,7 +322,7 @@ export class Broker {
 
   /**
    * Leaves without losing anything: the name servers hear of it first, then no new requests, then what was accepted is
-   * answered, then everything is synced and the store is closed. Harmless when called twice.
+   * answered, then everything is synced and the store is closed, unless it was given. Harmless when called twice.
    */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop()
@@ -323,12 +346,22 @@ export class Broker {
     await Promise.all(this.#servers.map(server => server.close({ graceMs })))
     for (const timer of this.#timers) timer.cancel()
     const ended = await Promise.allSettled(this.#background.map(service => service.stop()))
+    await this.services.replication.stop()
     await this.#client.close()
     const saved = await Promise.allSettled([offsets.flush(), filters.flush(), topics.save(), groups.save()])
     for (const result of [...ended, ...saved])
       if (result.status === 'rejected')
         this.#log.error({ error: result.reason }, 'metadata or progress could not be saved')
-    await store.close()
+    if (this.#ownsStore) await store.close()
     this.#log.info({}, 'the broker has stopped')
   }
+}
+
+/** What the broker knows is as good as what the masters before it knew; from now on its own word counts. */
+function becomeMaster({ topics, groups, offsets }: BrokerParts, store: Store, epoch: number, log: Log): void {
+  topics.startEpoch(epoch)
+  groups.startEpoch(epoch)
+  const clamped = offsets.clamp((topic, queueId) => store.maxOffset(topic, queueId))
+  if (clamped > 0)
+    log.warn({ clamped, epoch }, 'consumers were ahead of what this replica has: their offsets go back to it')
 }

@@ -71,6 +71,10 @@ import { resumeCheckHalfMessage } from './messaging/transactions/resume-check-ha
 import { unregisterClient } from './messaging/unregister-client.ts'
 import { updateConsumerOffset } from './messaging/update-consumer-offset.ts'
 import { viewMessageById } from './messaging/view-message-by-id.ts'
+import { exchangeBrokerHaInfo } from './replication/exchange-broker-ha-info.ts'
+import { getBrokerEpochCache } from './replication/get-broker-epoch-cache.ts'
+import { getBrokerHaStatus } from './replication/get-broker-ha-status.ts'
+import { refusedOnSlave } from './replication/refuse-on-slave.ts'
 
 /** Every request this broker answers. What is declared in the protocol and missing here is answered with code 3. */
 export const brokerHandlers = {
@@ -87,6 +91,7 @@ export const brokerHandlers = {
   deleteSubscriptiongroup,
   deleteTopicInBroker,
   endTransaction,
+  exchangeBrokerHaInfo,
   getAllConsumerOffset,
   getAllDelayOffset,
   getAllMessageRequestMode,
@@ -95,6 +100,8 @@ export const brokerHandlers = {
   getAllTopicConfig,
   getBrokerConfig,
   getBrokerConsumeStats,
+  getBrokerEpochCache,
+  getBrokerHaStatus,
   getBrokerRuntimeInfo,
   getColdDataFlowCtrInfo,
   getConsumeStats,
@@ -151,6 +158,9 @@ export const brokerHandlers = {
   viewBrokerStatsData,
   viewMessageById,
 } satisfies { [Name in keyof BrokerRequests]?: Handler<Name> }
+
+/** A slave refuses what only its master may change. */
+export const slaveHandlers: typeof brokerHandlers = { ...brokerHandlers, ...refusedOnSlave }
 
 /** The declarations of what is handled: what the server decodes. */
 export const handledRequests = Object.fromEntries(

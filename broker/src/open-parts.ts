@@ -27,7 +27,16 @@ import { Throughput } from './throughput.ts'
 /** What a broker has before it listens. */
 export type BrokerParts = Omit<
   BrokerServices,
-  'world' | 'config' | 'brokerAddress' | 'store' | 'routes' | 'sends' | 'nameServers' | 'brokerStart' | 'updateConfig'
+  | 'world'
+  | 'config'
+  | 'brokerAddress'
+  | 'store'
+  | 'routes'
+  | 'sends'
+  | 'replication'
+  | 'nameServers'
+  | 'brokerStart'
+  | 'updateConfig'
 >
 
 /**

@@ -20,6 +20,7 @@ import type { SubscriptionGroups } from './metadata/subscription-groups.ts'
 import type { Topics } from './metadata/topics.ts'
 import type { NameServers } from './name-servers.ts'
 import type { RecentStats } from './recent-stats.ts'
+import type { Replication } from './replication/replication.ts'
 import type { BrokerStats } from './stats.ts'
 import type { Store } from './store/store.ts'
 import type { Throughput } from './throughput.ts'
@@ -57,6 +58,8 @@ export interface BrokerServices {
   /** The queues of topics on all brokers. */
   readonly routes: TopicRoutes
   readonly sends: Sends
+  /** This broker's part in its group: links to replicas, or to the master. */
+  readonly replication: Replication
   readonly nameServers: NameServers
   readonly stats: BrokerStats
   readonly throughput: Throughput

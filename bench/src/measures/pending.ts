@@ -11,6 +11,8 @@ const FAR_LEVEL = 18
 const FAR_SECONDS = 7200
 /** A delayed message comes one second after its send, so a load of some seconds pays for most of its deliveries too. */
 const DELIVERED_MS = 3000
+/** About what a fill, or a look before, leaves for the disk. */
+const SETTLED_GIB = 2
 const NEAR = { level: 'delay:1', timer: 'timer:1' }
 const STEPS = ['empty', 'delayed', 'half', 'topics'] as const
 const TITLES = {
@@ -40,6 +42,7 @@ export const pending: Measure = {
     const share = backlog < 2 ** 20 ? QUICK_SHARE : 1
     const figures: Record<string, number> = {}
     const look = async (step: (typeof STEPS)[number]) => {
+      await session.settle(SETTLED_GIB)
       const plain = await costOf(session, 'plain', seconds)
       figures[`perSecond@${step}`] = plain.perSecond
       figures[`plainMicros@${step}`] = plain.cpuMicros

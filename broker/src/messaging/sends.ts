@@ -15,7 +15,7 @@ import {
 import { type NamedTopic, PERM_WRITE } from '../metadata/system-topics.ts'
 import type { Topics } from '../metadata/topics.ts'
 import type { BrokerStats } from '../stats.ts'
-import type { Store } from '../store/store.ts'
+import { type Store, unavailable } from '../store/store.ts'
 import type { Appended, MessageToStore, PutStatus } from '../store/types.ts'
 import { checkMessageType } from './message-type.ts'
 import { outgoing } from './outgoing-message.ts'
@@ -174,6 +174,9 @@ export class Sends {
   }
 
   #create(header: SendHeader): Promise<NamedTopic> {
+    const { writable } = this.#store
+    // A topic must not come into being through a send that is refused, least of all on a slave.
+    if (!writable.ok) throw unavailable(writable.reason)
     const problem = topicProblem(header.topic)
     if (problem) throw new ResponseError('INVALID_PARAMETER', problem)
     if (notAllowedSendTopics.has(header.topic)) throw forbiddenTopic(header.topic)

@@ -146,6 +146,38 @@ export class ConsumerOffsets {
     if (this.#table.delete(key)) this.#dirty = true
   }
 
+  /** Whether something has changed since `dataVersion`. */
+  get dirty(): boolean {
+    return this.#dirty
+  }
+
+  /** Takes over what a master has, in place of everything here. On disk with the next `flush`. */
+  adopt(offsetTable: ReadonlyMap<string, ReadonlyMap<number, number>>, dataVersion: DataVersion): void {
+    this.#table.clear()
+    for (const [key, queues] of offsetTable) this.#table.set(key, new Map(queues))
+    this.dataVersion = { ...dataVersion }
+    this.#dirty = true
+  }
+
+  /**
+   * No offset stays beyond the end of its queue: after a failover that lost messages (asynchronous replication) new ones would
+   * be taken for consumed. Returns how many there were.
+   */
+  clamp(maxOffset: (topic: string, queueId: number) => number): number {
+    let clamped = 0
+    for (const [key, queues] of this.#table) {
+      const topic = key.slice(0, key.indexOf('@'))
+      for (const [queueId, queueOffset] of queues) {
+        const max = maxOffset(topic, queueId)
+        if (queueOffset <= max) continue
+        queues.set(queueId, max)
+        this.#dirty = true
+        clamped++
+      }
+    }
+    return clamped
+  }
+
   /** Resolves when all changes so far are on disk; writes only when there are any. Throws DiskError; they stay due then. */
   flush(): Promise<void> {
     // What is on its way may hold the caller's change: then it counts only when it has arrived.

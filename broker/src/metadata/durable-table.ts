@@ -86,6 +86,35 @@ export class DurableTable<T> {
     return this.change(new Map([[name, value]]))
   }
 
+  /**
+   * Takes over what a master has, its version included, in place of everything here. Resolves when that is on disk and
+   * visible. Throws DiskError: nothing changed then.
+   */
+  async adopt(entries: ReadonlyMap<string, T>, dataVersion: DataVersion): Promise<void> {
+    const before = this.#newest
+    const changes = new Map<string, { readonly value: T | undefined }>()
+    for (const name of this.#table.keys()) changes.set(name, { value: undefined })
+    for (const [name, value] of entries) changes.set(name, { value })
+    for (const [name, change] of changes) this.#changes.set(name, change)
+    this.#newest = { ...dataVersion }
+    try {
+      await this.#file.save()
+      this.#table.clear()
+      for (const [name, value] of entries) this.#table.set(name, value)
+      this.#dataVersion = this.#newest
+    } catch (error) {
+      this.#newest = before
+      throw error
+    } finally {
+      for (const [name, change] of changes) this.#forget(name, change)
+    }
+  }
+
+  /** From now on versions are those of the master of this epoch: later than any of the masters before (DataVersion.java). */
+  startEpoch(stateVersion: number): void {
+    this.#dataVersion = this.#newest = { ...nextVersion(this.#newest, this.#world.clock), stateVersion }
+  }
+
   /** A later change of the same name stays on its way. */
   #forget(name: string, change: object): void {
     if (this.#changes.get(name) === change) this.#changes.delete(name)

@@ -181,6 +181,27 @@ export class SubscriptionGroups {
     return ((this.#forbidden.get(group)?.get(topic) ?? 0) & FORBIDS_READING) !== 0
   }
 
+  /** Takes over a master's groups and what it forbids them; see `DurableTable.adopt`. Throws DiskError. */
+  async adopt(
+    groups: ReadonlyMap<string, NamedGroup>,
+    forbidden: ReadonlyMap<string, ReadonlyMap<string, number>>,
+    dataVersion: DataVersion,
+  ): Promise<void> {
+    const before = this.#forbidden
+    this.#forbidden = new Map([...forbidden].map(([group, topics]) => [group, new Map(topics)]))
+    try {
+      await this.#table.adopt(groups, dataVersion)
+    } catch (error) {
+      this.#forbidden = before
+      throw error
+    }
+  }
+
+  /** This broker has become master. */
+  startEpoch(epoch: number): void {
+    this.#table.startEpoch(epoch)
+  }
+
   save(): Promise<void> {
     return this.#table.save()
   }

@@ -199,6 +199,17 @@ export class Topics {
     }
   }
 
+  /** Takes over a master's topics; see `DurableTable.adopt`. Tells the owner what has changed. Throws DiskError. */
+  async adopt(topics: ReadonlyMap<string, NamedTopic>, dataVersion: DataVersion): Promise<void> {
+    await this.#table.adopt(topics, dataVersion)
+    await this.onChange([...topics.keys()])
+  }
+
+  /** This broker has become master: what it registers wins over what the masters before it have registered. */
+  startEpoch(epoch: number): void {
+    this.#table.startEpoch(epoch)
+  }
+
   /** A name server takes in a registration only when its version is another one: the broker's permission has changed. */
   renew(): void {
     this.#table.renew()

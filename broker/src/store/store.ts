@@ -213,16 +213,15 @@ export class Store {
     else this.#obstacles.set(who, reason)
     const [first] = this.#obstacles.values()
     const was = this.#refusal
-    this.#refusal =
-      first === undefined
-        ? undefined
-        : new ResponseError(
-            'SERVICE_NOT_AVAILABLE',
-            `service not available now. It may be caused by one of the following reasons: ${first}`,
-          )
-    if (was === undefined && first !== undefined && who !== 'closing')
+    this.#refusal = first === undefined ? undefined : unavailable(first)
+    if (was === undefined && first !== undefined && who !== 'closing' && who !== 'role')
       this.#world.log.warn({ reason: first }, 'the store takes no messages')
     if (was !== undefined && first === undefined) this.#world.log.info({}, 'the store takes messages again')
+  }
+
+  /** A slave takes messages from its master only: says why others are refused, or with undefined that they are taken again. */
+  refuseWrites(reason: string | undefined): void {
+    this.#setObstacle('role', reason)
   }
 
   /**
@@ -559,6 +558,13 @@ export class Store {
     }
   }
 }
+
+/** What a producer is told while no messages are taken; clients try another broker then. */
+export const unavailable = (reason: string) =>
+  new ResponseError(
+    'SERVICE_NOT_AVAILABLE',
+    `service not available now. It may be caused by one of the following reasons: ${reason}`,
+  )
 
 /** A copy of the record, or undefined when it is not whole or not the one at that offset. */
 function wholeRecord(buffer: Buffer, at: number, end: number, physicalOffset: number): Buffer | undefined {

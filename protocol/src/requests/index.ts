@@ -143,6 +143,7 @@ import { wipeWritePermOfBroker } from './wipe-write-perm-of-broker.ts'
 export type { BoundaryType } from './common/boundary-type.ts'
 export type { CheckRocksdbCqWriteResult } from './common/check-rocksdb-cq-write-result.ts'
 export type { TopicConfigAndQueueMapping } from './common/topic-config-and-queue-mapping.ts'
+export { printVersion } from './common/unless-version.ts'
 
 export {
   ackMessage,

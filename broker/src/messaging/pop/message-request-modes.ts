@@ -34,6 +34,14 @@ export class MessageRequestModes {
     return this.#table.set(keyOf(mode.topic, mode.consumerGroup), mode)
   }
 
+  /** Takes over what a master has. Throws DiskError: nothing changed then. */
+  async adopt(modes: ReadonlyMap<string, ReadonlyMap<string, SetMessageRequestModeRequestBody>>): Promise<void> {
+    const entries = new Map(
+      [...modes].flatMap(([topic, groups]) => [...groups].map(([g, mode]) => [keyOf(topic, g), mode])),
+    )
+    await this.#table.adopt(entries, this.#table.dataVersion)
+  }
+
   /** As it travels and is stored. */
   snapshot(): Map<string, Map<string, SetMessageRequestModeRequestBody>> {
     return byTopic(this.#table.values())

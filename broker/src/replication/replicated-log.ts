@@ -1,0 +1,52 @@
+/** Bytes of the log as they are on the disk, records and blanks. To be given back with `release`. */
+export interface LogStretch {
+  /** Physical offset of the first byte. */
+  readonly start: number
+  /** In order, without gaps, all of one file of the log; empty when nothing is written behind `start`. Only to be read. */
+  readonly slices: readonly Uint8Array[]
+  /** Physical offset behind the last byte. */
+  readonly end: number
+  /** The slices may be used for something else from now on. */
+  release(): void
+}
+
+/** What replication needs of a store. Offsets are physical, in bytes; see `Store`, which is one. */
+export interface ReplicatedLog {
+  /** Of the oldest byte kept: the start of a file. */
+  readonly minPhysicalOffset: number
+  /** Behind the last record that has a place. */
+  readonly maxPhysicalOffset: number
+  /** Everything before it has been taken by the disk; always a boundary of records. */
+  readonly committedOffset: number
+  /** Everything before it is on stable storage. */
+  readonly flushedOffset: number
+  /** Everything before it is in the consume queues: confirmed, and as safe here as flushDiskType says. */
+  readonly readableOffset: number
+
+  /**
+   * Up to `maxBytes` from `physicalOffset` on, never beyond `committedOffset` nor the end of a file; at once when they are in
+   * memory. Throws or rejects with RangeError for what is not kept (any more, or yet), with DiskError when the disk fails.
+   */
+  readLog(physicalOffset: number, maxBytes: number): LogStretch | Promise<LogStretch>
+
+  /**
+   * Takes over whole records and blanks of a master's log, which begin at `physicalOffset`: that must be where this log ends.
+   * The bytes are copied. Throws ReplicationError when they are not what belongs there (place, length, magic, CRC), and then
+   * takes none of them; ResponseError when the disk is full or has failed, or SYSTEM_BUSY when it cannot follow: wait for `onAdvance`.
+   */
+  appendReplicated(physicalOffset: number, records: Uint8Array): void
+
+  /**
+   * From now on only what lies before `physicalOffset` is readable, and acknowledged to whoever waits for `committed`; it
+   * never goes back. A store that nobody confirms to has no such limit.
+   */
+  confirm(physicalOffset: number): void
+
+  /** Called after every write, sync or failure, once per group: `committedOffset` or `flushedOffset` has moved. */
+  addAdvanceListener(listener: () => void): () => void
+}
+
+/** Bytes that a link brought are not what belongs into the log. The link has to be closed; nothing was taken. */
+export class ReplicationError extends Error {
+  override readonly name = 'ReplicationError'
+}

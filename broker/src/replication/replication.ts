@@ -1,0 +1,20 @@
+import type { HARuntimeInfo } from '@rocketcluster/protocol'
+
+/** Where an epoch begins in the log (EpochEntry.java); it ends where the next one begins. */
+export interface Epoch {
+  readonly epoch: number
+  /** Physical offset of its first byte. */
+  readonly startOffset: number
+}
+
+/** What a broker does for its group in its present role: it serves its log to replicas, or follows a master's. */
+export interface Replication {
+  /** `brokerIP2:port` at which replicas find the log; registered with the name servers. */
+  readonly haAddress: string
+  /** Oldest first; undefined outside of controller mode. */
+  readonly epochs: readonly Epoch[] | undefined
+  /** As GET_BROKER_HA_STATUS tells it. */
+  status(): HARuntimeInfo
+  /** Resolves when no link is open any more and nothing of it is written. */
+  stop(): Promise<void>
+}
