@@ -14,7 +14,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   config: ['crds'],
   nameserver: ['protocol', 'world', 'remoting', 'config'],
   broker: ['protocol', 'world', 'remoting', 'config'],
-  controller: ['protocol', 'world', 'remoting'],
+  controller: ['protocol', 'world', 'remoting', 'config'],
   client: ['protocol', 'world', 'remoting'],
   operator: ['protocol', 'world', 'remoting', 'crds', 'config', 'controller', 'client'],
   cli: ['protocol', 'world', 'remoting', 'crds', 'config', 'nameserver', 'broker', 'controller', 'client'],

@@ -49,8 +49,7 @@ export const ignoredBrokerKeys: ReadonlyMap<string, string> = reasons([
     because.NO_MMAP,
     `cleanSwapedMapInterval clientPooledByteBufAllocatorEnable commitCommitLogLeastPages
      commitCommitLogThoroughInterval commitIntervalCommitLog commitLogForceSwapMapInterval
-     commitLogSwapMapInterval commitLogSwapMapReserveFileNum compactionCqMappedFileSize
-     compactionMappedFileSize debugLockEnable destroyMapedFileIntervalForcibly dispatchCqCacheNum
+     commitLogSwapMapInterval commitLogSwapMapReserveFileNum debugLockEnable destroyMapedFileIntervalForcibly dispatchCqCacheNum
      dispatchFromSenderThread enableAsyncReput fastFailIfNoBufferInStorePool flushCommitLogLeastPages
      flushCommitLogThoroughInterval flushConsumeQueueLeastPages flushConsumeQueueThoroughInterval
      flushLeastPagesWhenWarmMapedFile logicQueueForceSwapMapInterval
@@ -83,7 +82,7 @@ export const ignoredBrokerKeys: ReadonlyMap<string, string> = reasons([
      timerEnableCheckMetrics timerEnableRetryUntilSuccess timerInterceptDelayLevel timerMetricSmallThreshold
      timerProgressLogIntervalMs timerRecallToTimeWheelEnable timerRecallToTimelineEnable
      timerReputServiceCorePoolSize timerReputServiceMaxPoolSize timerSkipUnknownError timerWheelSnapshotFlush
-     timerWheelSnapshotIntervalMs compactionScheduleInternal accessMessageInMemoryHotRatio accountStatsEnable accountStatsPrintZeroValues appendAckAsync
+     timerWheelSnapshotIntervalMs accessMessageInMemoryHotRatio accountStatsEnable accountStatsPrintZeroValues appendAckAsync
      appendCkAsync asyncSendEnable autoDeleteUnusedStats autoMessageVersionOnTopicLen
      broadcastOffsetExpireMaxSecond broadcastOffsetExpireSecond brokerFallbehindThreshold cgColdReadThreshold
      checkCommitLogOffsetOnRecover cleanOfflineBrokerInterval clearRetryTopicWhenDeleteTopic clusterName
@@ -94,14 +93,14 @@ export const ignoredBrokerKeys: ReadonlyMap<string, string> = reasons([
      scheduleAsyncDeliverMaxPendingLimit scheduleAsyncDeliverMaxResendNum2Blocked correctLogicMinOffsetForceInterval correctLogicMinOffsetSleepInterval
      defaultTopicEnable deleteCommitLogFilesInterval deleteConsumeQueueFilesInterval disableCallbackExecutor
      disableConsumeIfConsumerReadSlowly disappearTimeAfterStart diskFallRecorded enableAcceleratedRecovery
-     enableBroadcastOffsetStore enableBuildConsumeQueueConcurrently enableCleanExpiredOffset enableCompaction
+     enableBroadcastOffsetStore enableBuildConsumeQueueConcurrently enableCleanExpiredOffset
      enableDetailStat enableLogConsumeQueueRepeatedlyBuildWhenRecover enableNetWorkFlowControl
      enableReconnectForGoAway enableRegisterProducer enableRunningFlagsInFlush enableSingleTopicRegister
      enableSkipLongAwaitingAck estimateAccumulation flushConsumerOffsetHistoryInterval
      globalColdReadThreshold haMaster inBrokerContainer indexFileReadEnable
      indexFileWriteEnable logicalDiskSpaceCleanForciblyThreshold mapperFileSizeBatchConsumeQueue
      maxAsyncPutMessageRequests maxBatchDeleteFilesNum maxChecksumRange maxConsumeQueueScan
-     maxHaTransferByteInSecond maxMsgsNumBatch maxOffsetMapSize maxReconnectIntervalTimeSeconds
+     maxHaTransferByteInSecond maxMsgsNumBatch maxReconnectIntervalTimeSeconds
      maxRecoveryCommitlogFiles maxStatsIdleTimeInMinutes maxTopicLength messageStorePlugIn namesrvDomain
      namesrvDomainSubgroup persistConsumerOffsetIncrementally priorityOrderAsc pullBatchMaxMessageCount
      putMessageTimeout putMsgIndexHightWater readOnlyCommitLogStorePaths readUnCommitted recoverConcurrently
@@ -184,4 +183,18 @@ export const ignoredNamesrvKeys: ReadonlyMap<string, string> = reasons([
     `metricGrpcExporterIntervalInMills metricGrpcExporterTimeOutInMills metricLoggingExporterIntervalInMills
      metricsExporterType metricsGrpcExporterHeader metricsGrpcExporterTarget metricsInDelta metricsLabel`,
   ],
+])
+
+/** Of controller.conf. */
+export const ignoredControllerKeys: ReadonlyMap<string, string> = reasons([
+  [
+    'there is no consensus among controllers: the record store decides',
+    'controllerType controllerDLegerPeers jraftConfig',
+  ],
+  ['there is no log of consensus', 'mappedFileSize isProcessReadEvent processReadEvent'],
+  [because.ONE_LOOP, 'controllerThreadPoolNums controllerRequestThreadPoolQueueCapacity'],
+  ['an election is tried until it is done or not needed', 'electMasterMaxRetryCount'],
+  ['scanNotActiveBrokerInterval does both', 'scanInactiveMasterInterval'],
+  ['nothing is read from there', 'rocketmqHome'],
+  ['metrics are always served for Prometheus', 'metricsExporterType'],
 ])

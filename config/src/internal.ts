@@ -1,4 +1,5 @@
 export { brokerSettings } from './broker-settings.ts'
+export { controllerSettings } from './controller-settings.ts'
 export * from './index.ts'
 export { namesrvSettings } from './namesrv-settings.ts'
 export { configurationPage, defaultsPage } from './reference.ts'

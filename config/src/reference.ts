@@ -1,5 +1,6 @@
-import { ignoredBrokerKeys, ignoredNamesrvKeys } from './apache-keys.ts'
+import { ignoredBrokerKeys, ignoredControllerKeys, ignoredNamesrvKeys } from './apache-keys.ts'
 import { brokerSettings } from './broker-settings.ts'
+import { controllerSettings } from './controller-settings.ts'
 import { namesrvSettings } from './namesrv-settings.ts'
 import type { Setting, Settings } from './setting.ts'
 
@@ -10,7 +11,8 @@ export function configurationPage(): string {
   return `${WRITTEN}
 # Configuration keys
 
-Brokers and name servers read Java properties files, as Apache RocketMQ does: \`-c broker.conf\`, \`-c namesrv.conf\`. Names,
+Brokers, name servers and controllers read Java properties files, as Apache RocketMQ does: \`-c broker.conf\`, \`-c namesrv.conf\`,
+\`-c controller.conf\`. Names,
 units and, but for [a few](defaults.md), defaults are Apache's; keys marked ★ are ours. In a RocketCluster manifest the same
 keys stand under \`spec.broker.config\` and \`spec.nameServer.config\`, except those that follow from other fields.
 
@@ -18,7 +20,8 @@ keys stand under \`spec.broker.config\` and \`spec.nameServer.config\`, except t
 - A key of Apache's that has no effect here is accepted with a warning that says why.
 - A value that cannot be is an error with the value and what is allowed. So is switching something on that is not built:
   leaving \`aclEnable=true\` without effect would open a broker that its owner believes closed.
-- **Live** keys take effect at once when they are changed at run time (\`mqadmin updateBrokerConfig\`, \`updateNamesrvConfig\`);
+- **Live** keys take effect at once when they are changed at run time (\`mqadmin updateBrokerConfig\`, \`updateNamesrvConfig\`,
+  \`updateControllerConfig\`);
   the others when the process starts again.
 
 ## broker.conf
@@ -27,12 +30,16 @@ ${table(brokerSettings)}
 ## namesrv.conf
 
 ${table(namesrvSettings)}
+## controller.conf
+
+${table(controllerSettings)}
 ## Accepted without effect
 
 Keys of Apache RocketMQ that are not in the tables above.
 
 ${ignoredList('broker.conf', ignoredBrokerKeys)}
-${ignoredList('namesrv.conf', ignoredNamesrvKeys)}`
+${ignoredList('namesrv.conf', ignoredNamesrvKeys)}
+${ignoredList('controller.conf', ignoredControllerKeys)}`
 }
 
 /** docs/defaults.md, to the byte. */
@@ -40,6 +47,9 @@ export function defaultsPage(): string {
   const rows = [
     ...differing('broker.conf', brokerSettings),
     ...differing('namesrv.conf', namesrvSettings).filter(([, key = '']) => !(key in brokerSettings) && !isShared(key)),
+    ...differing('controller.conf', controllerSettings).filter(
+      ([, key = '']) => !(key in brokerSettings) && !isShared(key),
+    ),
   ]
   return `${WRITTEN}
 # Defaults that differ from Apache RocketMQ's

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
-import { type Disk, DiskError } from '@rocketcluster/world'
+import { type ControllerConfig, controllerConfig } from '@rocketcluster/config'
+import { type Disk, readTextFile } from '@rocketcluster/world'
 import { type CommandLine, parseProcessArguments, UsageError } from '@rocketcluster/world/node'
-import { type ControllerConfig, parseConfig } from './settings.ts'
 
 export const USAGE = `Usage: mqcontroller [-c file] [-p] [--key=value ...]
 
@@ -23,23 +23,20 @@ export async function loadConfig(
   { home, directory }: { home: string; directory: string },
 ): Promise<{ config: ControllerConfig; warnings: readonly string[] }> {
   const path = configFile === undefined ? undefined : resolve(directory, configFile)
-  const { config, warnings } = parseConfig(path === undefined ? '' : await readText(disk, path), {
-    ...overrides,
+  const text = path === undefined ? '' : await readTextFile(disk, path)
+  if (text === undefined) throw new UsageError(`there is no file ${path}`)
+  const { config, warnings } = controllerConfig.parse(
+    text,
     // Run-time changes are saved in the file they were read from (ControllerStartup.java).
-    ...(path !== undefined && { configStorePath: path }),
-  })
+    path === undefined ? overrides : { ...overrides, configStorePath: path },
+    {
+      controllerStorePath: `${home}/controller/records`,
+      configStorePath: `${home}/controller/controller.properties`,
+    },
+  )
   const absolute = {
-    controllerStorePath: resolve(directory, config.controllerStorePath || `${home}/controller/records`),
-    configStorePath: resolve(directory, config.configStorePath || `${home}/controller/controller.properties`),
+    controllerStorePath: resolve(directory, config.controllerStorePath),
+    configStorePath: resolve(directory, config.configStorePath),
   }
   return { config: { ...config, ...absolute }, warnings }
-}
-
-async function readText(disk: Disk, path: string): Promise<string> {
-  try {
-    return Buffer.from(await disk.readFile(path)).toString('utf8')
-  } catch (error) {
-    if (error instanceof DiskError && error.code === 'ENOENT') throw new UsageError(`there is no file ${path}`)
-    throw error
-  }
 }

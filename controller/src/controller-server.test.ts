@@ -2,13 +2,13 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from '@jest/globals'
+import { controllerConfig } from '@rocketcluster/config'
 import { brokerRequests, controllerRequests, groupRecord } from '@rocketcluster/protocol'
 import { RemotingClient, RemotingServer } from '@rocketcluster/remoting'
 import { nodeWorld } from '@rocketcluster/world/node'
 import { ControllerServer } from './controller-server.ts'
 import { MemoryRecordStore } from './record-store/memory-record-store.ts'
 import { RecordStoreError } from './record-store/record-store.ts'
-import { parseConfig } from './settings.ts'
 
 const undo: (() => unknown)[] = []
 afterEach(async () => {
@@ -20,7 +20,7 @@ const GROUP = { clusterName: 'cluster', brokerName: 'broker-a' }
 async function start({ store = new MemoryRecordStore(), conf = '' } = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'controller-'))
   undo.push(() => rmSync(directory, { recursive: true, force: true }))
-  const { config } = parseConfig(
+  const { config } = controllerConfig.parse(
     `listenPort=0\nbindAddress=127.0.0.1\nscanNotActiveBrokerInterval=50\nelectionGraceMs=0\nconfigStorePath=${directory}/controller.conf\n${conf}`,
   )
   const server = await ControllerServer.start(nodeWorld(), { config, store })
@@ -276,7 +276,7 @@ test('configuration: shown, changed, saved, refused', async () => {
   expect(readFileSync(join(directory, 'controller.conf'), 'utf8')).toMatch(/^electionGraceMs=10$/m)
   await expect(update('configStorePath=/x')).rejects.toMatchObject({ status: 'NO_PERMISSION' })
   await expect(update('electionGraceMs=soon\nnonsense=1')).rejects.toThrow(
-    /electionGraceMs: "soon": a whole number from 0[\s\S]*nonsense: there is no such key/,
+    /electionGraceMs: "soon" is not a whole number; allowed is a whole number from 0[\s\S]*nonsense: there is no such key/,
   )
   const metadata = await remoting.invoke(address, controllerRequests.controllerGetMetadataInfo, {})
   expect(metadata).toMatchObject({

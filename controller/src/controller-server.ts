@@ -1,3 +1,4 @@
+import type { ControllerConfig } from '@rocketcluster/config'
 import { brokerRequests, controllerRequests, groupRecord, responseCodes } from '@rocketcluster/protocol'
 import { RemotingClient, RemotingServer, type RequestRecord, type ServerConnection } from '@rocketcluster/remoting'
 import type { Listener, World } from '@rocketcluster/world'
@@ -7,7 +8,6 @@ import { controllerHandlers } from './handlers/index.ts'
 import { ControllerMetrics } from './metrics.ts'
 import type { RecordStore } from './record-store/record-store.ts'
 import type { ControllerServices } from './services.ts'
-import type { ControllerConfig } from './settings.ts'
 import { type GroupRecord, isOurs, type MemberReport, masterOf } from './state/index.ts'
 
 /** How long a broker's connection may take that is to be told of a new master (ControllerManager.java). */

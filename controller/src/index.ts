@@ -9,7 +9,6 @@ export { ControllerServer, type ControllerServerOptions } from './controller-ser
 export { FileRecordStore } from './record-store/file-record-store.ts'
 export { MemoryRecordStore } from './record-store/memory-record-store.ts'
 export { type RecordStore, RecordStoreError, type StoredRecord, type Swapped } from './record-store/record-store.ts'
-export { ConfigError, type ControllerConfig, parseConfig } from './settings.ts'
 export {
   type GroupCondition,
   type GroupMember,

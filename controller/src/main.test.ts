@@ -81,7 +81,7 @@ test('prints its keys, explains itself, and refuses what it does not understand'
   expect(await finished(run('--help'))).toMatchObject({ code: 0, out: expect.stringContaining('mqcontroller') })
   expect(await finished(run('--listenPort=70000', '--nonsense=1'))).toMatchObject({
     code: 1,
-    err: 'listenPort: "70000": a whole number from 0 to 65535 is allowed\nnonsense: there is no such key\n',
+    err: 'listenPort: 70000 is above 65535; allowed is a whole number from 0 to 65535\nnonsense: there is no such key\n',
   })
   expect(await finished(run('-c', '/does/not/exist'))).toMatchObject({
     code: 1,

@@ -1,6 +1,8 @@
 /** The process: `node controller/src/main.ts -c controller.conf`. Standard output says where it listens; the log goes to standard error. */
+
 import { enableCompileCache } from 'node:module'
 import { homedir } from 'node:os'
+import { type ControllerConfig, controllerConfig } from '@rocketcluster/config'
 import { printHost } from '@rocketcluster/protocol'
 import type { Log } from '@rocketcluster/world'
 import { nodeDisk, nodeLog, nodeWorld, type Running, runProcess, serveHttp } from '@rocketcluster/world/node'
@@ -8,7 +10,6 @@ import { collectDefaultMetrics } from 'prom-client'
 import { loadConfig, parseCommandLine, USAGE } from './command-line.ts'
 import { ControllerServer } from './controller-server.ts'
 import { FileRecordStore } from './record-store/file-record-store.ts'
-import { type ControllerConfig, printConfig } from './settings.ts'
 
 async function start(args: readonly string[]): Promise<Running | undefined> {
   const commandLine = parseCommandLine(args)
@@ -18,7 +19,7 @@ async function start(args: readonly string[]): Promise<Running | undefined> {
   }
   const { config, warnings } = await loadConfig(nodeDisk, commandLine, { home: homedir(), directory: process.cwd() })
   if (commandLine.mode === 'print') {
-    process.stdout.write(printConfig(config))
+    process.stdout.write(controllerConfig.print(config))
     return undefined
   }
   const log = nodeLog({ level: config.logLevel, name: 'controller' })

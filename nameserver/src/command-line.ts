@@ -1,8 +1,7 @@
 import { resolve } from 'node:path'
 import { type NamesrvConfig, namesrvConfig } from '@rocketcluster/config'
-import type { Disk } from '@rocketcluster/world'
+import { type Disk, readTextFile } from '@rocketcluster/world'
 import { type CommandLine, parseProcessArguments, UsageError } from '@rocketcluster/world/node'
-import { readText } from './atomic-file.ts'
 
 export const USAGE = `Usage: mqnamesrv [-c file] [-p] [--key=value ...]
 
@@ -30,7 +29,7 @@ export async function loadConfig(
   { home, directory }: { home: string; directory: string },
 ): Promise<{ config: NamesrvConfig; warnings: readonly string[] }> {
   const path = configFile === undefined ? undefined : resolve(directory, configFile)
-  const text = path === undefined ? '' : await readText(disk, path)
+  const text = path === undefined ? '' : await readTextFile(disk, path)
   if (text === undefined) throw new UsageError(`there is no file ${path}`)
   const { config, warnings } = namesrvConfig.parse(
     text,

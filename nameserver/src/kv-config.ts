@@ -1,5 +1,4 @@
-import type { Disk, Log } from '@rocketcluster/world'
-import { readText, writeText } from './atomic-file.ts'
+import { type Disk, type Log, readTextFile, writeTextFile } from '@rocketcluster/world'
 
 /** The namespace whose keys are topics and whose values say on which brokers their order is kept (NamesrvUtil.java). */
 export const NAMESPACE_ORDER_TOPIC_CONFIG = 'ORDER_TOPIC_CONFIG'
@@ -34,10 +33,10 @@ export class KvConfig {
    * server leaves. Throws KvConfigError when that does not help, DiskError when the disk refuses.
    */
   static async load(disk: Disk, path: string, log: Log): Promise<KvConfig> {
-    const text = await readText(disk, path)
+    const text = await readTextFile(disk, path)
     const table = text === undefined ? undefined : parseTable(text)
     if (table) return new KvConfig(disk, path, table)
-    const backup = await readText(disk, `${path}.bak`)
+    const backup = await readTextFile(disk, `${path}.bak`)
     if (text === undefined && backup === undefined) return new KvConfig(disk, path, new Map())
     const saved = backup === undefined ? undefined : parseTable(backup)
     if (!saved) {
@@ -78,7 +77,7 @@ export class KvConfig {
       const entries = new Map(this.#table.get(namespace))
       if (apply(entries) === false) return
       const next = new Map(this.#table).set(namespace, entries)
-      await writeText(this.#disk, this.#path, printTable(next))
+      await writeTextFile(this.#disk, this.#path, printTable(next))
       this.#table = next
       this.#revision++
     })

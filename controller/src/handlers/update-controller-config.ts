@@ -1,6 +1,6 @@
+import { ConfigError, ForbiddenKeyError } from '@rocketcluster/config'
 import { ResponseError } from '@rocketcluster/protocol'
 import type { Handler } from '../handler.ts'
-import { ConfigError, ForbiddenKeyError } from '../settings.ts'
 
 /** UPDATE_CONTROLLER_CONFIG: changes keys and saves them; all of them or, on any error, none. */
 export const updateControllerConfig: Handler<'updateControllerConfig'> = async (

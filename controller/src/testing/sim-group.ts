@@ -2,6 +2,7 @@
  * A group in the simulator: real controllers behind real connections over one faulty record store, and members that obey them
  * as DESIGN says, with logs of numbers instead of messages. It checks the promises at every change of the record.
  */
+import { controllerConfig } from '@rocketcluster/config'
 import { brokerRequests, controllerRequests, groupRecord, ResponseError } from '@rocketcluster/protocol'
 import { RemotingClient } from '@rocketcluster/remoting'
 import type { Timer, World } from '@rocketcluster/world'
@@ -9,7 +10,6 @@ import type { SimHost, Simulation } from '@rocketcluster/world/sim'
 import { ControllerServer } from '../controller-server.ts'
 import { MemoryRecordStore } from '../record-store/memory-record-store.ts'
 import { type RecordStore, RecordStoreError, type Swapped } from '../record-store/record-store.ts'
-import { parseConfig } from '../settings.ts'
 import { type GroupRecord, memberOf } from '../state/index.ts'
 
 export const GROUP = 'broker-a'
@@ -63,7 +63,7 @@ export class SimGroup {
   }
 
   async startController(host: SimHost): Promise<void> {
-    const { config } = parseConfig(`listenPort=${PORT}\nlogLevel=error`)
+    const { config } = controllerConfig.parse(`listenPort=${PORT}\nlogLevel=error`)
     await ControllerServer.start(host.world, {
       config,
       store: this.#faultyStore(host.world),
