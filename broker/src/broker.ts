@@ -23,8 +23,9 @@ import { registeredTopics } from './metadata/registered-topics.ts'
 import { NameServers } from './name-servers.ts'
 import { type BrokerParts, openParts } from './open-parts.ts'
 import { RecentStats } from './recent-stats.ts'
+import { MasterReplication } from './replication/master-replication.ts'
 import type { Replication } from './replication/replication.ts'
-import { unlinked } from './replication/unlinked.ts'
+import { SlaveReplication } from './replication/slave-replication.ts'
 import type { BrokerServices } from './services.ts'
 import { Store } from './store/store.ts'
 import { applyLiveKeys, storeConfigOf } from './store-config-of.ts'
@@ -38,6 +39,8 @@ export interface BrokerOptions {
   readonly store?: Store
   /** With which epoch this broker has become master; none outside of controller mode. */
   readonly masterEpoch?: number
+  /** A slave whose master's log begins only behind the end of its own. It follows no more; see `LinkClientOptions`. */
+  readonly onTooFarBehind?: (minOffset: number) => void
 }
 
 /**
@@ -237,8 +240,29 @@ export class Broker {
       const hotPulls = new HotPulls(services, new PullReplyWriter(responder))
       hotHandlers = { ...hotSends.handlers(), ...hotPulls.handlers() }
       services.brokerAddress = brokerAddress
-      const haPort = config.haListenPort || port + HA_PORT_DISTANCE
-      const replication = unlinked(printHost({ address: config.brokerIP2, port: haPort }), store)
+      // With a port that nobody chose, its neighbour may be somebody's.
+      const haPort = config.haListenPort || (config.listenPort === 0 ? 0 : port + HA_PORT_DISTANCE)
+      const slave = isSlave
+        ? new SlaveReplication({
+            ...parts,
+            world,
+            client,
+            log: store,
+            config,
+            haPort,
+            directory,
+            onTooFarBehind: options.onTooFarBehind ?? (() => {}),
+          })
+        : undefined
+      const replication =
+        slave ??
+        (await MasterReplication.start({
+          world,
+          config,
+          log: store,
+          port: haPort,
+          refuseWrites: reason => store.refuseWrites(reason),
+        }))
       started.push({ close: () => replication.stop() })
       services.replication = replication
       const nameServers = new NameServers(
@@ -265,6 +289,7 @@ export class Broker {
         },
       )
       services.nameServers = nameServers
+      nameServers.onMaster = (masterAddress, haAddress) => slave?.masterIs(masterAddress, haAddress)
       topics.onChange = changed => nameServers.topicsChanged(changed)
       nameServers.onOrderTopics = ordered => {
         topics
@@ -306,6 +331,8 @@ export class Broker {
         }),
       ]
       const background: BackgroundService[] = isSlave ? [] : [schedule, timer, transactions, pops]
+      // Each member of a group compacts for itself.
+      if (parts.compaction !== undefined) background.push(parts.compaction)
       for (const service of background) {
         await service.start()
         started.push({ close: () => service.stop() })

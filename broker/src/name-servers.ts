@@ -77,6 +77,8 @@ export class NameServers {
   #stopped = false
   /** Told the topics that a name server's ORDER_TOPIC_CONFIG names, whenever it answers a registration with some. */
   onOrderTopics: (topics: readonly string[]) => void = () => {}
+  /** Told who a name server takes for this group's master, whenever it answers a registration with one. */
+  onMaster: (masterAddress: string, haServerAddress: string) => void = () => {}
 
   constructor(world: World, client: RemotingClient, registration: Registration, options: NameServersOptions) {
     this.#world = world
@@ -254,6 +256,7 @@ export class NameServers {
         this.#log.info({ nameServer: server.address }, 'registered')
       server.failing = false
       server.registeredAtMs = this.#world.clock.monotonicMs()
+      if (answer.masterAddr && answer.haServerAddr) this.onMaster(answer.masterAddr, answer.haServerAddr)
       const ordered = [...(answer.body?.table?.keys() ?? [])]
       if (ordered.length > 0) this.onOrderTopics(ordered)
     } catch (error) {

@@ -17,10 +17,12 @@ import { Askers } from './messaging/transactions/askers.ts'
 import { Transactions } from './messaging/transactions/transactions.ts'
 import { ConsumerOffsets } from './metadata/consumer-offsets.ts'
 import { SubscriptionGroups } from './metadata/subscription-groups.ts'
+import { isCompacted } from './metadata/topic-attributes.ts'
 import { Topics } from './metadata/topics.ts'
 import { RecentStats } from './recent-stats.ts'
 import type { BrokerServices } from './services.ts'
 import { BrokerStats } from './stats.ts'
+import { type CompactedTopic, CompactionStore } from './store/compaction/compaction-store.ts'
 import type { Store } from './store/store.ts'
 import { Throughput } from './throughput.ts'
 
@@ -71,7 +73,16 @@ export async function openParts(
   ])
   const timer = new TimerMessageStore({ world, store, puts, stats, config })
   arrivals.add(() => timer.arrived())
-  store.neededFrom = async () => Math.min(await timer.neededFrom(), await schedule.neededFrom())
+  const compaction = config.enableCompaction
+    ? await CompactionStore.open(world, store, config, () => compactedTopics(topics))
+    : undefined
+  store.onTopicDeleted = async topic => compaction?.deleteTopic(topic)
+  store.neededFrom = async () =>
+    Math.min(
+      await timer.neededFrom(),
+      await schedule.neededFrom(),
+      (await compaction?.neededFrom()) ?? Number.POSITIVE_INFINITY,
+    )
   const askers = new Askers(clients, config.brokerName)
   const transactions = new Transactions({ world, config, store, puts, topics, offsets, askers, stats, directory })
   const orderLocks = new OrderLocks(world.clock)
@@ -101,6 +112,7 @@ export async function openParts(
     orderLocks,
     schedule,
     timer,
+    compaction,
     deadLetters,
     pops,
     requestModes,
@@ -108,4 +120,10 @@ export async function openParts(
     throughput,
     recentStats,
   }
+}
+
+function* compactedTopics(topics: Topics): Iterable<CompactedTopic> {
+  for (const topic of topics.all())
+    if (isCompacted(topic))
+      yield { topic: topic.topicName, queues: Math.max(topic.writeQueueNums, topic.readQueueNums) }
 }

@@ -22,6 +22,7 @@ import type { NameServers } from './name-servers.ts'
 import type { RecentStats } from './recent-stats.ts'
 import type { Replication } from './replication/replication.ts'
 import type { BrokerStats } from './stats.ts'
+import type { CompactionStore } from './store/compaction/compaction-store.ts'
 import type { Store } from './store/store.ts'
 import type { Throughput } from './throughput.ts'
 
@@ -49,6 +50,8 @@ export interface BrokerServices {
   readonly schedule: ScheduleMessageService
   /** Messages that wait for a moment of their own. */
   readonly timer: TimerMessageStore
+  /** Topics that keep the newest message of each key; undefined with enableCompaction=false. */
+  readonly compaction: CompactionStore | undefined
   /** What becomes of messages on which a group has failed too often. */
   readonly deadLetters: DeadLetters
   /** What was popped and is invisible until it is acknowledged, and who waits to pop. */

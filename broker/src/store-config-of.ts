@@ -6,6 +6,7 @@ import type { Store } from './store/store.ts'
 const LIVE_KEYS = [
   'maxMessageSize',
   'syncFlushTimeout',
+  'slaveTimeout',
   'messageDelayLevel',
   'fileReservedTime',
   'deleteWhen',
@@ -37,6 +38,7 @@ export function storeConfigOf(config: BrokerConfig, storeHost: Uint8Array, physi
     flushDiskType: config.flushDiskType,
     flushIntervalCommitLog: config.flushIntervalCommitLog,
     syncFlushTimeout: config.syncFlushTimeout,
+    slaveTimeout: config.slaveTimeout,
     maxMessageSize: config.maxMessageSize,
     messageIndexEnable: config.messageIndexEnable,
     maxHashSlotNum: config.maxHashSlotNum,
@@ -55,6 +57,7 @@ export function storeConfigOf(config: BrokerConfig, storeHost: Uint8Array, physi
     accessMessageInMemoryMaxRatio: config.accessMessageInMemoryMaxRatio,
     maxFilterMessageSize: config.maxFilterMessageSize,
     brokerRole: config.brokerRole,
+    offsetCheckInSlave: config.offsetCheckInSlave,
     hotTailBytes: config.storeHotTailBytes,
     coldReadCacheBytes: config.storeColdCacheBytes,
     maxConcurrentColdReads: config.storeColdReads,

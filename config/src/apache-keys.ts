@@ -129,7 +129,7 @@ export const ignoredBrokerKeys: ReadonlyMap<string, string> = reasons([
   ],
   [
     because.REPLICATION,
-    `duplicationEnable enableBatchPush forwardTimeout haFlowControlEnable haMaxGapNotInSync
+    `duplicationEnable enableBatchPush forwardTimeout haFlowControlEnable
      haSlaveFallbehindMax isEnableBatchPush maxSlaveResendLength replicasPerDiskPartition
      syncFromLastFile syncMasterFlushOffsetWhenStartup`,
   ],

@@ -131,7 +131,6 @@ useReentrantLockWhenPutMessage=true
     ['aclEnable=true', /true needs access control/],
     ['enableControllerMode=true', /true needs the controller/],
     ['storeType=defaultRocksDB', /needs RocksDB.*allowed is default/],
-    ['brokerRole=SLAVE\nbrokerId=1', /SLAVE needs replication/],
   ])('%j is refused and not ignored: it would break a promise', (text, problem) => {
     expect(problemsOf(() => brokerConfig.parse(text))).toEqual([expect.stringMatching(problem)])
   })

@@ -182,7 +182,6 @@ export const brokerSettings = {
   }),
   offsetCheckInSlave: bool({
     default: false,
-    inert: because.REPLICATION,
     about: 'A slave corrects the offsets of its readers.',
   }),
   defaultQueryMaxNum: int({ default: 32, min: 1, about: 'Most answers to a query by key.', live: true }),
@@ -483,28 +482,25 @@ export const brokerSettings = {
   // Replication
   brokerRole: oneOf(['ASYNC_MASTER', 'SYNC_MASTER', 'SLAVE'], {
     default: 'ASYNC_MASTER',
-    notYet: { SLAVE: 'replication, which this version does not have yet' },
     about: 'SYNC_MASTER acknowledges a message when enough slaves have it.',
   }),
   haListenPort: port({
     default: 0,
     defaultText: 'listenPort + 1',
-    inert: because.REPLICATION,
     about: 'Port for slaves.',
   }),
-  haMasterAddress: text({ default: '', inert: because.REPLICATION, about: 'Address of the master, for a slave.' }),
-  haSendHeartbeatInterval: int({ default: 5000, unit: 'ms', inert: because.REPLICATION, about: 'Beat of a link.' }),
+  haMasterAddress: text({ default: '', about: 'Address of the master, for a slave.' }),
+  haSendHeartbeatInterval: int({ default: 5000, unit: 'ms', about: 'Beat of a link.' }),
   haHousekeepingInterval: int({
     default: 20_000,
     unit: 'ms',
-    inert: because.REPLICATION,
     about: 'Silence that ends a link.',
   }),
   haTransferBatchSize: int({
     default: 32_768,
     min: 1,
     unit: 'bytes',
-    inert: because.REPLICATION,
+    inert: 'a frame takes what has gathered, up to 256 KiB',
     about: 'Bytes of a transfer.',
   }),
   haMaxTimeSlaveNotCatchup: long({
@@ -513,34 +509,37 @@ export const brokerSettings = {
     inert: because.REPLICATION,
     about: 'Lag that puts a slave out of sync.',
   }),
+  haMaxGapNotInSync: int({
+    default: 256 * 1024 * 1024,
+    min: 1,
+    unit: 'bytes',
+    about: 'A slave that is further behind is not in sync.',
+    live: true,
+  }),
   slaveTimeout: int({
     default: 3000,
     unit: 'ms',
-    inert: because.REPLICATION,
     about: 'Wait for slaves before FLUSH_SLAVE_TIMEOUT.',
+    live: true,
   }),
   totalReplicas: int({
     default: 1,
     min: 1,
-    inert: because.REPLICATION,
-    about: 'Members of the group, the master included.',
+    about: 'Members of the group, the master included: the most that inSyncReplicas can ask for.',
   }),
   inSyncReplicas: int({
     default: 1,
     min: 1,
-    inert: because.REPLICATION,
     about: 'Members that must have a message, the master included.',
   }),
   minInSyncReplicas: int({
     default: 1,
     min: 1,
-    inert: because.REPLICATION,
     about: 'With fewer members in sync, sends are refused.',
   }),
   allAckInSyncStateSet: bool({ default: false, inert: because.REPLICATION, about: 'Wait for every member in sync.' }),
   enableAutoInSyncReplicas: bool({
     default: false,
-    inert: because.REPLICATION,
     about: 'Lower inSyncReplicas when members are away.',
   }),
   enableSlaveActingMaster: bool({
@@ -572,6 +571,40 @@ export const brokerSettings = {
   dLegerGroup: text({ default: '', inert: because.CONTROLLER, about: 'DLedger group.' }),
   dLegerPeers: text({ default: '', inert: because.CONTROLLER, about: 'DLedger peers.' }),
   dLegerSelfId: text({ default: '', inert: because.CONTROLLER, about: 'DLedger id.' }),
+
+  // Compaction topics
+  enableCompaction: bool({
+    default: true,
+    about: 'Compact topics of cleanup.policy=COMPACTION. Without it they are read, and expire, as any other.',
+  }),
+  compactionScheduleInternal: int({
+    default: 900_000,
+    min: 100,
+    unit: 'ms',
+    about: 'Time between two compaction runs.',
+    live: true,
+  }),
+  maxOffsetMapSize: int({
+    default: 104_857_600,
+    min: 1,
+    unit: 'bytes',
+    about: 'Most memory for the keys of a compaction run, 32 bytes a key; a queue with more takes several passes.',
+    live: true,
+  }),
+  compactionMappedFileSize: int({
+    default: 104_857_600,
+    min: 1024,
+    unit: 'bytes',
+    about:
+      'Size of a compaction log file, brought to a multiple of the queue file, five times as long at least. Fixed for the life of a store.',
+  }),
+  compactionCqMappedFileSize: int({
+    default: 10_485_760,
+    min: 230,
+    max: 400_000_000,
+    unit: 'bytes',
+    about: 'Size of its consume queue file, 46 bytes a message. Fixed for the life of a store.',
+  }),
 
   // Delayed and timed messages
   messageDelayLevel: delays({

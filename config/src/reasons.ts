@@ -5,7 +5,7 @@ export const NO_MMAP =
   'files are written with positioned writes, there is no memory map, page lock or buffer pool to tune'
 export const NO_JVM = 'it tunes the Java virtual machine, its heap or Netty'
 export const DELAY = 'delayed and timed messages are not built yet'
-export const REPLICATION = 'replication is not built yet'
+export const REPLICATION = 'replication does not need it, or does not have it yet'
 export const POP = 'what was popped is looked after without the steps that it tunes'
 export const NO_BITMAPS = 'filters look at the messages themselves, there are no bitmaps beside the queues'
 export const ACCESS = 'access control is not built yet'

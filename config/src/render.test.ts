@@ -94,6 +94,22 @@ test('members of a group share its name and differ in their id', () => {
   )
 })
 
+test('a group has one master, and slaves that it waits for as durability says', () => {
+  const configs = (durability: object) =>
+    renderRocketCluster(cluster({ broker: { replicas: 3, durability } }), placer())
+      .processes.filter(({ kind }) => kind === 'broker')
+      .map(({ conf }) => brokerConfig.parse(conf).config)
+  const sync = configs({ replication: 'Sync' })
+  expect(sync.map(({ brokerRole, brokerId }) => [brokerRole, brokerId])).toEqual([
+    ['SYNC_MASTER', 0],
+    ['SLAVE', 1],
+    ['SLAVE', 2],
+  ])
+  expect(sync[0]).toMatchObject({ inSyncReplicas: 3, minInSyncReplicas: 2, enableAutoInSyncReplicas: true })
+  const [async] = configs({ replication: 'Async' })
+  expect(async).toMatchObject({ brokerRole: 'ASYNC_MASTER', inSyncReplicas: 1, enableAutoInSyncReplicas: false })
+})
+
 describe('what is wrong in config is said by the manifest’s own fields', () => {
   const problems = (spec: object) => {
     try {
@@ -115,12 +131,6 @@ describe('what is wrong in config is said by the manifest’s own fields', () =>
       'spec.nameServer.config.x: there is no such key',
       'spec.broker.config.fileReservedTme: there is no such key; did you mean fileReservedTime?',
       'spec.broker.config.maxMessageSize: "big" is not a whole number; allowed is a whole number from 1 to 1073741824',
-    ])
-  })
-
-  test('replicas, as long as there is no replication', () => {
-    expect(problems({ broker: { replicas: 2 } })).toEqual([
-      expect.stringMatching(/^spec\.broker: brokerRole: SLAVE needs replication/),
     ])
   })
 })

@@ -141,6 +141,8 @@ function brokerKeys(cluster: RocketCluster, process: ProcessIdentity, placement:
           ['inSyncReplicas', durability.replication === 'Sync' ? String(replicas) : '1'],
           ['minInSyncReplicas', String(minInSyncReplicas(cluster))],
           ['allAckInSyncStateSet', String(durability.replication === 'Sync')],
+          // A slave that is away is not waited for while there are enough others.
+          ['enableAutoInSyncReplicas', String(durability.replication === 'Sync')],
         ] as const)
       : []),
     ['metricsExporterType', cluster.spec.monitoring.metrics ? 'PROM' : 'DISABLE'],

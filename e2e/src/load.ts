@@ -32,7 +32,7 @@ export class Load {
   #stopped = false
   #workers: Promise<void>[] = []
 
-  constructor(nameServer: string, topic: string, { start = 0 } = {}) {
+  constructor(nameServer: string, topic: string, { start = 0, sendMsgTimeout = 2000 } = {}) {
     const world = nodeWorld({ log: silent })
     this.#topic = topic
     this.#next = start
@@ -40,7 +40,7 @@ export class Load {
     this.#producer = new Producer(world, {
       client: this.#client,
       producerGroup: 'e2e_load',
-      sendMsgTimeout: 2000,
+      sendMsgTimeout,
       // A second attempt of the same message could be stored twice, which is allowed and would blur the picture.
       retryTimesWhenSendFailed: 0,
     })

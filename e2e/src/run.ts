@@ -25,6 +25,7 @@ const SUITES = [
   'consumption',
   'filters',
   'pop',
+  'compaction',
   'store-compatibility',
   'crash',
   'limits',
@@ -34,6 +35,7 @@ const SUITES = [
   'transactions',
   'proxy',
   'backlog',
+  'replication',
   'controller',
   'up',
 ] as const

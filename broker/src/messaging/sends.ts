@@ -13,8 +13,10 @@ import {
   withTransactionType,
 } from '@rocketcluster/protocol'
 import { type NamedTopic, PERM_WRITE } from '../metadata/system-topics.ts'
+import { isCompacted } from '../metadata/topic-attributes.ts'
 import type { Topics } from '../metadata/topics.ts'
 import type { BrokerStats } from '../stats.ts'
+import { compactionFileSizes, largestRecord } from '../store/compaction/file-sizes.ts'
 import { type Store, unavailable } from '../store/store.ts'
 import type { Appended, MessageToStore, PutStatus } from '../store/types.ts'
 import { checkMessageType } from './message-type.ts'
@@ -78,6 +80,8 @@ export const MAX_OUTSTANDING_SENDS = 10_000
 
 /** Of sysFlag: half, committed or rolled back. */
 const TRANSACTION_BITS = sysFlag.TRANSACTION_ROLLBACK_TYPE
+/** What a record has beside its body and properties: 91 bytes of fields, longer hosts and a topic. */
+const RECORD_FIELDS_BYTES = 512
 /** `%`, which names of retry topics begin with and of hardly any other. */
 const PERCENT = 0x25
 
@@ -255,7 +259,8 @@ export class Sends {
   #appendOne(topic: NamedTopic, queueId: number, header: SendHeader, content: SendContent): AcceptedSend {
     const properties = this.#properties.rewrite(content.properties)
     const { traits } = this.#properties
-    if (topic.attributes.size > 0) this.#refuseWhatAttributesForbid(topic, traits)
+    if (topic.attributes.size > 0)
+      this.#refuseWhatAttributesForbid(topic, traits, content.body.length + properties.length)
     const { uniqKey, waitStoreMsgOK } = traits
     const message = this.#message
     message.topic = topic.topicName
@@ -282,10 +287,19 @@ export class Sends {
     }
   }
 
-  #refuseWhatAttributesForbid(topic: NamedTopic, traits: PropertyTraits): void {
-    if (topic.attributes.get('cleanup.policy') === 'COMPACTION' && !traits.keys)
-      throw new ResponseError('MESSAGE_ILLEGAL', 'Required message key is missing')
+  #refuseWhatAttributesForbid(topic: NamedTopic, traits: PropertyTraits, bytes: number): void {
+    if (isCompacted(topic)) this.#refuseWhatCannotBeCompacted(traits, bytes)
     if (this.#config.messageTypeCheckEnable) checkMessageType(topic, traits)
+  }
+
+  #refuseWhatCannotBeCompacted(traits: PropertyTraits, bytes: number): void {
+    if (!traits.keys?.trim()) throw new ResponseError('MESSAGE_ILLEGAL', 'Required message key is missing')
+    const most = largestRecord(compactionFileSizes(this.#config)) - RECORD_FIELDS_BYTES
+    if (bytes > most && this.#config.enableCompaction)
+      throw new ResponseError(
+        'MESSAGE_ILLEGAL',
+        `body and properties of ${bytes} bytes do not fit into a compaction log file (compactionMappedFileSize, compactionCqMappedFileSize); at most ${most} do`,
+      )
   }
 
   /** A half message, or one that comes later: its properties decide where it waits. */
@@ -335,7 +349,9 @@ export class Sends {
     for (const item of itemsOf(content.body)) {
       const traits = this.#properties.scan(item.properties)
       refuseWhatWouldBeWrong(header.sysFlag, traits.delay, traits.transactionPrepared)
-      if (topic.attributes.size > 0 && this.#config.messageTypeCheckEnable) checkMessageType(topic, traits)
+      // Apache takes those of a batch that have no key, and no consumer ever sees them.
+      if (topic.attributes.size > 0)
+        this.#refuseWhatAttributesForbid(topic, traits, item.body.length + item.properties.length)
       messages.push({
         topic: topic.topicName,
         queueId,

@@ -8,9 +8,13 @@ interface Attribute {
 /** TopicAttributes.java */
 const ATTRIBUTES: Readonly<Record<string, Attribute>> = {
   'queue.type': { allowed: ['SimpleCQ'], changeable: false },
-  'cleanup.policy': { allowed: ['DELETE'], changeable: false },
+  'cleanup.policy': { allowed: ['DELETE', 'COMPACTION'], changeable: false },
   'message.type': { allowed: ['UNSPECIFIED', 'NORMAL', 'FIFO', 'DELAY', 'TRANSACTION', 'MIXED'], changeable: true },
 }
+
+/** Of each key only the newest message stays (CleanupPolicyUtils.java). */
+export const isCompacted = ({ attributes }: { readonly attributes: ReadonlyMap<string, string> }): boolean =>
+  attributes.size > 0 && attributes.get('cleanup.policy') === 'COMPACTION'
 
 /**
  * Applies `+name=value,-name` to what a topic has (AttributeUtil.java). Throws INVALID_PARAMETER naming the attribute,

@@ -18,9 +18,11 @@ export interface ReplicatedLog {
   readonly maxPhysicalOffset: number
   /** Everything before it has been taken by the disk; always a boundary of records. */
   readonly committedOffset: number
+  /** Whether everything that has a place has been taken by the disk. */
+  readonly settled: boolean
   /** Everything before it is on stable storage. */
   readonly flushedOffset: number
-  /** Everything before it is in the consume queues: confirmed, and as safe here as flushDiskType says. */
+  /** Everything before it can be consumed: written, and with SYNC_FLUSH synced. */
   readonly readableOffset: number
 
   /**
@@ -31,16 +33,16 @@ export interface ReplicatedLog {
 
   /**
    * Takes over whole records and blanks of a master's log, which begin at `physicalOffset`: that must be where this log ends.
-   * The bytes are copied. Throws ReplicationError when they are not what belongs there (place, length, magic, CRC), and then
+   * Of a blank, which comes last, the head is enough. The bytes are copied. Throws ReplicationError when they are not what belongs there (place, length, magic, CRC), and then
    * takes none of them; ResponseError when the disk is full or has failed, or SYSTEM_BUSY when it cannot follow: wait for `onAdvance`.
    */
-  appendReplicated(physicalOffset: number, records: Uint8Array): void
+  appendReplicated(physicalOffset: number, records: Buffer): void
 
-  /**
-   * From now on only what lies before `physicalOffset` is readable, and acknowledged to whoever waits for `committed`; it
-   * never goes back. A store that nobody confirms to has no such limit.
-   */
-  confirm(physicalOffset: number): void
+  /** Replicas have everything before it: who waits for that is answered. Infinity: nobody waits for replicas. */
+  replicated(physicalOffset: number): void
+
+  /** An empty log begins at `physicalOffset`, the start of a file of the master's log. Throws Error when it cannot. */
+  startAt(physicalOffset: number): void
 
   /** Called after every write, sync or failure, once per group: `committedOffset` or `flushedOffset` has moved. */
   addAdvanceListener(listener: () => void): () => void

@@ -1,5 +1,7 @@
 import {
   BLANK_SIZE,
+  type CheckedRecord,
+  checkRecord,
   encodeBlank,
   encodeRecord,
   HOST_V4_SIZE,
@@ -11,11 +13,13 @@ import {
   recordSize,
 } from '@rocketcluster/protocol/internal'
 import type { Timer, World } from '@rocketcluster/world'
+import { ReplicationError } from '../replication/replicated-log.ts'
 import { CommitGroup, Put, Shared } from './commit-group.ts'
 import type { StoreConfig } from './config.ts'
 import { HotTail } from './hot-tail.ts'
 import type { LogFiles } from './log-files.ts'
 import { SECTOR_BYTES } from './log-scanner.ts'
+import { RecordTraits } from './record-traits.ts'
 import type { StoreStats } from './stats.ts'
 import type { MessageToStore, PutStatus } from './types.ts'
 
@@ -96,6 +100,11 @@ export class CommitLog {
   #writing: CommitGroup | undefined
   /** Written, and waiting for the sync that makes them readable (SYNC_FLUSH). */
   readonly #unsynced: CommitGroup[] = []
+  /** Replicas have everything before it: who waits is answered only then. Infinity: nobody waits for replicas. */
+  #replicated = Number.POSITIVE_INFINITY
+  /** Readable, and waiting for replicas. */
+  readonly #unreplicated: CommitGroup[] = []
+  readonly #advanceListeners = new Set<() => void>()
   #scheduled = false
   #syncing: Promise<void> | undefined
   #failure: ResponseError | undefined
@@ -104,6 +113,8 @@ export class CommitLog {
   /** Nothing can be trusted any more; only opening the store anew helps. */
   #dead = false
   #timeout: Timer | undefined
+  /** When it is due, monotonic. */
+  #timeoutDueMs = 0
   #idle: Shared<void> | undefined
 
   /** Start of the file that could not be made ahead of need. */
@@ -113,6 +124,7 @@ export class CommitLog {
   #lastTopic = ''
   #lastTopicBytes: Uint8Array = NOTHING
   readonly #record: RecordMessage
+  readonly #traits: RecordTraits
 
   constructor(world: World, config: StoreConfig, files: LogFiles, owner: CommitLogOwner, stats: StoreStats) {
     this.#world = world
@@ -123,6 +135,7 @@ export class CommitLog {
     this.tail = new HotTail(config.hotTailBytes, config.hotTailSlabBytes)
     this.#syncFlush = config.flushDiskType === 'SYNC_FLUSH'
     this.configured()
+    this.#traits = new RecordTraits(() => config.messageDelayLevel)
     this.#record = {
       topic: NOTHING,
       queueId: 0,
@@ -162,6 +175,11 @@ export class CommitLog {
   /** Everything before it has been taken by the disk. */
   get written(): number {
     return this.#written
+  }
+
+  /** Whether everything that has a place has been taken by the disk; a blank at the end is nothing. */
+  get settled(): boolean {
+    return this.#pending.puts.length === 0 && this.#writing === undefined
   }
 
   /** Everything before it is on stable storage. */
@@ -213,6 +231,84 @@ export class CommitLog {
     const puts: Put[] = []
     for (const message of messages) puts.push(this.#place(message, this.#fill(message)))
     return puts
+  }
+
+  /**
+   * Takes over whole records and blanks of a master's log, which begin where this log ends. The bytes are copied. Throws
+   * ReplicationError when they are not what belongs there, and takes none of them then; and as `append`.
+   */
+  appendReplicated(physicalOffset: number, records: Buffer): void {
+    this.#admit()
+    if (physicalOffset !== this.#appended)
+      throw new ReplicationError(`bytes for ${physicalOffset}, and this log ends at ${this.#appended}`)
+    const checked = this.#checkReplicated(records)
+    let at = 0
+    for (const record of checked) {
+      const { size } = record
+      if (record.kind === 'blank') this.#roll()
+      else this.#copy(records, at, record)
+      at += record.kind === 'blank' ? records.length : size
+    }
+  }
+
+  /** All that is in `records`, in order: a blank comes last, and of it only the head has to be there. */
+  #checkReplicated(records: Buffer): (CheckedRecord | { kind: 'blank'; size: number })[] {
+    const checked: (CheckedRecord | { kind: 'blank'; size: number })[] = []
+    let position = this.#appended
+    for (let at = 0; at < records.length; ) {
+      const check = checkRecord(records, at, records.length)
+      const room = this.#fileEnd - position
+      if (check.kind === 'bad') throw new ReplicationError(`no record at ${position}: ${check.why}`)
+      if (check.kind === 'blank') {
+        if (check.size !== room)
+          throw new ReplicationError(
+            `a blank of ${check.size} bytes at ${position}, where a file of this log has ${room} left`,
+          )
+        checked.push(check)
+        break
+      }
+      if (check.physicalOffset !== position)
+        throw new ReplicationError(`a record at ${position} that belongs to ${check.physicalOffset}`)
+      if (check.size + BLANK_SIZE > room)
+        throw new ReplicationError(
+          `a record of ${check.size} bytes at ${position}, where a file of this log has ${room} left: mappedFileSizeCommitLog has to be the master's`,
+        )
+      if (check.topicLength === 0 || check.queueId < 0 || check.queueOffset < 0)
+        throw new ReplicationError(
+          `a record at ${position} with a topic of ${check.topicLength} bytes, queueId ${check.queueId} and queueOffset ${check.queueOffset}`,
+        )
+      checked.push(check)
+      at += check.size
+      position += check.size
+    }
+    return checked
+  }
+
+  #copy(records: Buffer, at: number, record: CheckedRecord): void {
+    const { size, queueId, queueOffset, sysFlag, storeTimestamp, topicLength } = record
+    const position = this.#appended
+    const slab = this.tail.reserve(size, position, this.#written)
+    records.copy(slab.buffer, slab.used, at, at + size)
+    slab.used += size
+    this.#appended = position + size
+    const topic = records.toString('utf8', record.topicAt, record.topicAt + topicLength)
+    const traits = this.#traits
+    traits.scan(records, record)
+    const tagsCode = traits.tagsCode(topic, record)
+    this.#gather(
+      new Put(
+        topic,
+        queueId,
+        queueOffset,
+        position,
+        size,
+        storeTimestamp,
+        tagsCode,
+        sysFlag,
+        traits.uniqKey,
+        traits.keys,
+      ),
+    )
   }
 
   #admit(): void {
@@ -327,11 +423,16 @@ export class CommitLog {
       message.uniqKey,
       message.keys,
     )
+    this.#gather(put)
+    return put
+  }
+
+  /** What has its place now goes to the disk with the others of its turn. */
+  #gather(put: Put): void {
     const group = this.#pending
     group.end = this.#appended
     if (group.puts.push(put) === 1) group.startedMs = this.#world.clock.monotonicMs()
     if (!this.#scheduled && this.#writing === undefined) this.#schedule()
-    return put
   }
 
   /**
@@ -359,12 +460,12 @@ export class CommitLog {
    * To be called in the turn of the append: later, a failure may have given the offset to another message.
    */
   committed(physicalEnd: number, wait: boolean): Promise<PutStatus> {
-    const durable = wait && this.#syncFlush
+    const durable = wait && (this.#syncFlush || this.#replicated !== Number.POSITIVE_INFINITY)
     if (physicalEnd > this.#appended)
       return Promise.reject(
         this.#failure ?? new ResponseError('SERVICE_NOT_AVAILABLE', `nothing was stored before ${physicalEnd}`),
       )
-    if (physicalEnd <= (durable ? this.#synced : this.#written)) return PUT_OK
+    if (physicalEnd <= (durable ? Math.min(this.readable, this.#replicated) : this.#written)) return PUT_OK
     const group = this.#groupOf(physicalEnd)
     if (group === undefined)
       return Promise.reject(this.#failure ?? new ResponseError('SERVICE_NOT_AVAILABLE', 'the message was not stored'))
@@ -375,8 +476,31 @@ export class CommitLog {
   #groupOf(physicalEnd: number): CommitGroup | undefined {
     if (this.#writing !== undefined ? physicalEnd > this.#writing.end : physicalEnd > this.#written)
       return this.#pending
+    for (const group of this.#unreplicated) if (physicalEnd <= group.end) return group
     for (const group of this.#unsynced) if (physicalEnd <= group.end) return group
     return this.#writing
+  }
+
+  /**
+   * Replicas have everything before `physicalOffset`: those who wait for `committed` are answered up to there. With Infinity
+   * nobody waits for replicas any more.
+   */
+  replicated(physicalOffset: number): void {
+    this.#replicated = physicalOffset
+    let done = 0
+    while (done < this.#unreplicated.length && this.#unreplicated[done]!.end <= physicalOffset)
+      this.#unreplicated[done++]!.durable?.resolve('PUT_OK')
+    if (done > 0) this.#unreplicated.splice(0, done)
+  }
+
+  /** Called when the disk has taken or synced more, or has failed. Returns the way to stop that. */
+  addAdvanceListener(listener: () => void): () => void {
+    this.#advanceListeners.add(listener)
+    return () => this.#advanceListeners.delete(listener)
+  }
+
+  #advanced(): void {
+    for (const listener of this.#advanceListeners) listener()
   }
 
   #schedule(): void {
@@ -447,6 +571,10 @@ export class CommitLog {
     this.#written = group.end
     this.#lastTimestampWritten = group.puts[group.puts.length - 1]!.storeTimestamp
     group.written?.resolve('PUT_OK')
+    if (this.#advanceListeners.size > 0) {
+      group.writtenMs = this.#world.clock.monotonicMs()
+      this.#advanced()
+    }
     if (this.#syncFlush) {
       group.writtenMs = this.#world.clock.monotonicMs()
       this.#unsynced.push(group)
@@ -467,7 +595,12 @@ export class CommitLog {
     this.#lastRecord = puts[puts.length - 1]!.physicalOffset
     this.#owner.dispatch(puts)
     stats.putDone(puts.length, this.#world.clock.monotonicMs() - group.startedMs)
-    group.durable?.resolve('PUT_OK')
+    if (group.end <= this.#replicated) group.durable?.resolve('PUT_OK')
+    else if (group.durable !== undefined) {
+      if (group.writtenMs === 0) group.writtenMs = this.#world.clock.monotonicMs()
+      this.#unreplicated.push(group)
+      this.#armTimeout(this.#config.slaveTimeout)
+    }
   }
 
   /** Syncs what has been written so far. Never rejects: a failure ends the log's life and is told to all who wait. */
@@ -496,24 +629,41 @@ export class CommitLog {
     if (elapsed > this.#stats.logSyncMaxMs) this.#stats.logSyncMaxMs = elapsed
     this.#synced = target
     this.#lastTimestampSynced = timestamp
+    if (this.#advanceListeners.size > 0) this.#advanced()
     let released = 0
     while (released < this.#unsynced.length && this.#unsynced[released]!.end <= target)
       this.#release(this.#unsynced[released++]!)
     if (released > 0) this.#unsynced.splice(0, released)
   }
 
-  /** Tells producers that wait for a sync that takes too long; the message may become durable later all the same. */
+  /** Tells producers that wait too long for a sync or for replicas; the message may become durable later all the same. */
   #armTimeout(delayMs: number): void {
-    if (this.#timeout !== undefined) return
+    const dueMs = this.#world.clock.monotonicMs() + delayMs
+    if (this.#timeout !== undefined && this.#timeoutDueMs <= dueMs) return
+    this.#timeout?.cancel()
+    this.#timeoutDueMs = dueMs
     this.#timeout = this.#world.clock.setTimeout(() => {
       this.#timeout = undefined
-      const now = this.#world.clock.monotonicMs()
-      for (const group of this.#unsynced) {
-        const left = group.writtenMs + this.#config.syncFlushTimeout - now
-        if (left > 0) return this.#armTimeout(left)
-        group.durable?.resolve('FLUSH_DISK_TIMEOUT')
-      }
+      const { syncFlushTimeout, slaveTimeout } = this.#config
+      const unsynced = this.#timeOut(this.#unsynced, syncFlushTimeout, 'FLUSH_DISK_TIMEOUT')
+      const unreplicated = this.#timeOut(this.#unreplicated, slaveTimeout, 'FLUSH_SLAVE_TIMEOUT')
+      // Nobody asks for them any more, and replicas may stay away for ever.
+      this.#unreplicated.splice(0, unreplicated.late)
+      const left = Math.min(unsynced.leftMs, unreplicated.leftMs)
+      if (left < Number.POSITIVE_INFINITY) this.#armTimeout(left)
     }, delayMs)
+  }
+
+  /** Answers those that are late. Returns how many, and in how many milliseconds the next one is; Infinity when there is none. */
+  #timeOut(groups: readonly CommitGroup[], timeoutMs: number, status: PutStatus): { late: number; leftMs: number } {
+    const now = this.#world.clock.monotonicMs()
+    for (let late = 0; late < groups.length; late++) {
+      const { writtenMs, durable } = groups[late]!
+      const leftMs = writtenMs + timeoutMs - now
+      if (leftMs > 0) return { late, leftMs }
+      durable?.resolve(status)
+    }
+    return { late: groups.length, leftMs: Number.POSITIVE_INFINITY }
   }
 
   #writeFailed(group: CommitGroup, error: unknown): void {
@@ -531,6 +681,7 @@ export class CommitLog {
     this.#dead = true
     this.#fail(`syncing the commit log failed: ${(error as Error).message}`, error, false)
     for (const group of this.#unsynced.splice(0)) this.#lose(group)
+    if (this.#advanceListeners.size > 0) this.#advanced()
     if (this.#writing === undefined) this.#cut([this.#pending])
     this.#idle?.resolve()
   }

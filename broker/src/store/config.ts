@@ -16,6 +16,8 @@ export interface StoreConfig {
   readonly flushIntervalConsumeQueue: number
   /** Milliseconds until a SYNC_FLUSH producer is told FLUSH_DISK_TIMEOUT. */
   readonly syncFlushTimeout: number
+  /** Milliseconds until a producer that waits for replicas is told FLUSH_SLAVE_TIMEOUT. */
+  readonly slaveTimeout: number
   /** Bytes of a body. */
   readonly maxMessageSize: number
   readonly messageIndexEnable: boolean
@@ -78,6 +80,7 @@ export function storeConfig(given: Partial<StoreConfig> & { storePathRootDir: st
     flushIntervalCommitLog: 500,
     flushIntervalConsumeQueue: 1000,
     syncFlushTimeout: 5000,
+    slaveTimeout: 3000,
     maxMessageSize: 4 * 1024 * 1024,
     messageIndexEnable: true,
     maxHashSlotNum: 5_000_000,
@@ -124,6 +127,7 @@ const RANGES: Readonly<Record<NumberKey, readonly [number, number]>> = {
   flushIntervalCommitLog: [1, 3_600_000],
   flushIntervalConsumeQueue: [1, 3_600_000],
   syncFlushTimeout: [1, 3_600_000],
+  slaveTimeout: [1, 3_600_000],
   maxMessageSize: [0, 2 ** 31 - 1 - 128 * 1024],
   maxHashSlotNum: [1, 100_000_000],
   maxIndexNum: [2, 100_000_000],

@@ -1,4 +1,5 @@
 import { CQ_UNIT_SIZE, putUnit } from './cq-unit.ts'
+import type { CompactedQueue } from './get-message.ts'
 
 /** Consecutive entries of one consume queue: `count` units of 20 bytes from byte `start` of `buffer`. */
 export interface Units {
@@ -66,6 +67,8 @@ export class ConsumeQueue {
   firstFile = 0
   filesEnd = 0
   tail: Tail | undefined
+  /** What there is of it beside the log, when it belongs to a compaction topic. */
+  compacted: CompactedQueue | undefined
   /** In the list of those that the next flush looks at. */
   listed = false
   deleted = false
@@ -110,6 +113,12 @@ export class ConsumeQueue {
     if (this.nextOffset <= queueOffset) this.nextOffset = queueOffset + 1
     this.maxPhysicalOffset = end
     return true
+  }
+
+  /** Lets the next message of a queue that has none get `offset`. */
+  startEmptyAt(offset: number, unitsPerFile: number): void {
+    this.#startAt(offset, unitsPerFile)
+    this.nextOffset = offset
   }
 
   /** A queue without a message may start anywhere: its file is filled with blanks up to there (ConsumeQueue.java#fillPreBlank). */

@@ -3,6 +3,7 @@ import { CHUNK_UNITS, ConsumeQueue, type Units } from './consume-queue.ts'
 import { cutFile, recoverQueue, type Trust } from './consume-queue-recovery.ts'
 import { blankUnits, CQ_UNIT_SIZE, unitEnd, unitOffset, unitRank } from './cq-unit.ts'
 import { eachLimited } from './each-limited.ts'
+import type { CompactedQueue } from './get-message.ts'
 import { offsetToFileName } from './log-files.ts'
 import { makeDurableDirectory } from './make-directory.ts'
 import { OpenFiles } from './open-files.ts'
@@ -149,6 +150,23 @@ export class ConsumeQueues {
   /** One behind the newest entry put; 0 for an unknown queue. */
   maxOffset(topic: string, queueId: number): number {
     return this.#find(topic, queueId)?.maxOffset ?? 0
+  }
+
+  /** What there is of the queue beside the log; undefined for any that is not of a compaction topic. */
+  compacted(topic: string, queueId: number): CompactedQueue | undefined {
+    return this.#find(topic, queueId)?.compacted
+  }
+
+  /** Lets the next message of a queue that has none get `offset`. Throws RangeError when it has one. */
+  startEmptyAt(topic: string, queueId: number, offset: number): void {
+    const queue = this.#find(topic, queueId) ?? this.#make(topic, queueId)
+    queue.startEmptyAt(offset, this.#unitsPerFile)
+  }
+
+  /** The queue is made when there is none. */
+  attachCompacted(topic: string, queueId: number, compacted: CompactedQueue): void {
+    const queue = this.#find(topic, queueId) ?? this.#make(topic, queueId)
+    queue.compacted = compacted
   }
 
   /**

@@ -29,11 +29,22 @@ export interface Units {
   readonly start: number
 }
 
+/** A queue of a compaction topic: some of its messages are no longer read from the log. */
+export interface CompactedQueue {
+  /** Of the first message there is. */
+  readonly minOffset: number
+  /** From here on the log has all messages. */
+  readonly denseFrom: number
+  /** Messages from `queueOffset` on, or the next there are. Rejects with DiskError. */
+  get(request: GetMessageRequest): Promise<GetMessageResult>
+}
+
 /** What reading needs of the consume queues. */
 export interface QueueReader {
   minOffset(topic: string, queueId: number): number
   maxOffset(topic: string, queueId: number): number
   has(topic: string, queueId: number): boolean
+  compacted(topic: string, queueId: number): CompactedQueue | undefined
   read(topic: string, queueId: number, fromOffset: number, count: number): Units | Promise<Units>
 }
 
@@ -115,14 +126,30 @@ export class MessageReader {
     const queues = this.#queues
     this.#stats.getCalls++
     if (!queues.has(topic, queueId)) return this.#nothing('NO_MATCHED_LOGIC_QUEUE', queueOffset, 0, 0, 0)
-    const min = queues.minOffset(topic, queueId)
+    const compacted = queues.compacted(topic, queueId)
+    if (compacted === undefined) return this.#getFromLog(request, queues.minOffset(topic, queueId))
+    if (queueOffset >= compacted.denseFrom || queues.maxOffset(topic, queueId) === 0)
+      return this.#getFromLog(request, compacted.minOffset)
+    return compacted.get(request)
+  }
+
+  /** Messages as the log has them, whatever else there is of their queue. Not counted as read. */
+  getFromLog(request: GetMessageRequest): GetMessageResult | Promise<GetMessageResult> {
+    const { topic, queueId, queueOffset } = request
+    if (!this.#queues.has(topic, queueId)) return this.#nothing('NO_MATCHED_LOGIC_QUEUE', queueOffset, 0, 0, 0)
+    return this.#getFromLog(request, this.#queues.minOffset(topic, queueId), false)
+  }
+
+  #getFromLog(request: GetMessageRequest, min: number, counts = true): GetMessageResult | Promise<GetMessageResult> {
+    const { topic, queueId, queueOffset } = request
+    const queues = this.#queues
     const max = queues.maxOffset(topic, queueId)
     if (max === 0) return this.#nothing('NO_MESSAGE_IN_QUEUE', queueOffset, 0, min, max)
     if (queueOffset < min) return this.#nothing('OFFSET_TOO_SMALL', queueOffset, min, min, max)
     if (queueOffset === max) return this.#nothing('OFFSET_OVERFLOW_ONE', queueOffset, max, min, max)
     if (queueOffset > max) return this.#nothing('OFFSET_OVERFLOW_BADLY', queueOffset, max, min, max)
 
-    const scan = new Scan(this, request, min, max)
+    const scan = new Scan(this, request, min, max, counts)
     const units = queues.read(topic, queueId, queueOffset, scan.unitsWanted())
     if (units instanceof Promise) return this.#finishLater(scan, units)
     if (units.count === 0) return this.#unreadable(scan)
@@ -164,16 +191,21 @@ export class MessageReader {
 
   #finish(scan: Scan): GetMessageResult {
     const { result } = scan
-    const stats = this.#stats
     scan.endRun()
     if (result.messageCount > 0) {
       result.status = 'FOUND'
-      stats.getFound++
-      stats.getMessages += result.messageCount
-      stats.getBytes += result.sizeBytes
+      if (scan.counts) this.count(result.messageCount, result.sizeBytes)
     }
     result.suggestPullingFromSlave = this.#readable() - scan.lastPhysicalOffset > this.#inMemoryBytes
     return result
+  }
+
+  /** Messages of one request that go to their reader. */
+  count(messages: number, bytes: number): void {
+    const stats = this.#stats
+    stats.getFound++
+    stats.getMessages += messages
+    stats.getBytes += bytes
   }
 
   get config(): StoreConfig {
@@ -242,7 +274,11 @@ class Scan {
   /** Loading did not bring this record: it is not on the disk. */
   #missing = -1
 
-  constructor(reader: MessageReader, request: GetMessageRequest, min: number, max: number) {
+  /** Whether it is a reader's request, not the broker's own. */
+  readonly counts: boolean
+
+  constructor(reader: MessageReader, request: GetMessageRequest, min: number, max: number, counts: boolean) {
+    this.counts = counts
     this.#reader = reader
     this.#request = request
     this.#maxBytes = request.maxBytes ?? Number.POSITIVE_INFINITY

@@ -1,11 +1,4 @@
-import {
-  type CheckedRecord,
-  isQueued,
-  javaHashUtf8,
-  MIN_RECORD_SIZE,
-  PropertyFinder,
-  sysFlag,
-} from '@rocketcluster/protocol/internal'
+import { type CheckedRecord, isQueued, MIN_RECORD_SIZE, sysFlag } from '@rocketcluster/protocol/internal'
 import type { Log, World } from '@rocketcluster/world'
 import { Checkpoint, type Vouched } from './checkpoint.ts'
 import type { StoreConfig } from './config.ts'
@@ -13,6 +6,7 @@ import { ConsumeQueues } from './consume-queues.ts'
 import { IndexService } from './index-service.ts'
 import type { LogFiles } from './log-files.ts'
 import { LogScanner } from './log-scanner.ts'
+import { RecordTraits } from './record-traits.ts'
 
 /** Apache takes three seconds off its timestamps (StoreCheckpoint.java#getMinTimestamp). */
 const CHECKPOINT_SLACK_MS = 3000
@@ -21,7 +15,6 @@ const QUEUES_TO_WAIT_FOR = 1000
 /** Entries that a queue may lack without damage that explains it. */
 const MOST_UNEXPLAINED = 1_000_000
 const TRANSACTION_MASK = 0xc
-const SCHEDULE_TOPIC = 'SCHEDULE_TOPIC_XXXX'
 
 export interface Recovered {
   readonly queues: ConsumeQueues
@@ -239,11 +232,6 @@ function minTimestamp(checkpoint: Checkpoint): number {
   return Math.max(0, Math.min(physicMsgTimestamp, logicsMsgTimestamp) - CHECKPOINT_SLACK_MS)
 }
 
-const TAGS = 0
-const KEYS = 1
-const UNIQ_KEY = 2
-const DELAY = 3
-
 /** Puts records of the log into the consume queues and the index, with the values that their first dispatch gave them. */
 class Redispatch {
   /** Damaged places met. */
@@ -255,8 +243,8 @@ class Redispatch {
   readonly #queues: ConsumeQueues
   readonly #index: IndexService | undefined
   readonly #from: StartingPoints
-  readonly #delayLevels: readonly number[]
-  readonly #properties = new PropertyFinder('TAGS', 'KEYS', 'UNIQ_KEY', 'DELAY')
+  readonly #traits: RecordTraits
+
   constructor(
     log: Log,
     files: LogFiles,
@@ -270,11 +258,11 @@ class Redispatch {
     this.#queues = queues
     this.#index = index
     this.#from = from
-    this.#delayLevels = config.messageDelayLevel
+    this.#traits = new RecordTraits(() => config.messageDelayLevel)
   }
 
   visit(buffer: Buffer, record: CheckedRecord): void {
-    const { physicalOffset, queueId, queueOffset, topicAt, propertiesAt } = record
+    const { physicalOffset, queueId, queueOffset, topicAt } = record
     const forQueues = isQueued(record.sysFlag) && physicalOffset >= this.#from.queues
     const forIndex =
       this.#index !== undefined &&
@@ -282,16 +270,15 @@ class Redispatch {
       (record.sysFlag & TRANSACTION_MASK) !== sysFlag.TRANSACTION_ROLLBACK_TYPE
     if (!forQueues && !forIndex) return
     const topic = buffer.toString('utf8', topicAt, topicAt + record.topicLength)
-    const properties = this.#properties
-    properties.scan(buffer, propertiesAt, propertiesAt + record.propertiesLength)
+    const traits = this.#traits
+    traits.scan(buffer, record)
     try {
       if (forQueues && this.#fillGap(topic, record)) {
-        const tagsCode = this.#tagsCode(buffer, topic, record)
+        const tagsCode = traits.tagsCode(topic, record)
         this.#queues.put(topic, queueId, queueOffset, physicalOffset, record.size, tagsCode)
       }
       if (forIndex) {
-        const uniqKey = properties.text(buffer, UNIQ_KEY)
-        this.#index!.put(topic, uniqKey, properties.text(buffer, KEYS), physicalOffset, record.storeTimestamp)
+        this.#index!.put(topic, traits.uniqKey, traits.keys, physicalOffset, record.storeTimestamp)
       }
     } catch (error) {
       // The CRC covers the body only: a flipped bit elsewhere makes a record that no queue can take.
@@ -307,16 +294,6 @@ class Redispatch {
       { topic, queueId, queueOffset, physicalOffset, why },
       'a record is damaged: its queue does not get it',
     )
-  }
-
-  /** For SCHEDULE_TOPIC_XXXX the time of delivery (CommitLog.java#checkMessageAndReturnSize). */
-  #tagsCode(buffer: Buffer, topic: string, record: CheckedRecord): number {
-    const properties = this.#properties
-    if (topic === SCHEDULE_TOPIC && properties.has(DELAY)) {
-      const level = Math.min(Number.parseInt(properties.text(buffer, DELAY)!, 10), this.#delayLevels.length)
-      if (level > 0) return record.storeTimestamp + this.#delayLevels[level - 1]!
-    }
-    return properties.has(TAGS) ? javaHashUtf8(buffer, properties.starts[TAGS]!, properties.ends[TAGS]!) : 0
   }
 
   /**

@@ -3,19 +3,23 @@ import {
   isQueued,
   MIN_RECORD_SIZE,
   ResponseError,
+  recordQueueOffset,
   recordStoreTimestamp,
   sysFlag,
 } from '@rocketcluster/protocol/internal'
 import type { DiskLock, Timer, World } from '@rocketcluster/world'
+import type { LogStretch } from '../replication/replicated-log.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { ColdBlocks } from './cold-blocks.ts'
 import type { Put } from './commit-group.ts'
 import { CommitLog, type CommitLogOwner } from './commit-log.ts'
+import type { LogQueues } from './compaction/compaction-log.ts'
 import type { StoreConfig } from './config.ts'
 import type { ConsumeQueues } from './consume-queues.ts'
-import { isRecordAt, MessageReader, type Units } from './get-message.ts'
+import { type CompactedQueue, isRecordAt, MessageReader, type Units } from './get-message.ts'
 import type { IndexService } from './index-service.ts'
 import { LogFiles } from './log-files.ts'
+import { LogReader } from './log-reader.ts'
 import { makeDurableDirectory } from './make-directory.ts'
 import { indexedTo, recover } from './recovery.ts'
 import { Retention } from './retention.ts'
@@ -62,6 +66,9 @@ export class Store {
    */
   neededFrom: () => Promise<number> = async () => Number.POSITIVE_INFINITY
 
+  /** A topic is being deleted: what there is of it beside the log goes too. Set by the owner of that. */
+  onTopicDeleted: (topic: string) => Promise<void> = async () => {}
+
   readonly #world: World
   readonly #lock: DiskLock
   readonly #files: LogFiles
@@ -71,6 +78,7 @@ export class Store {
   readonly #checkpoint: Checkpoint
   readonly #reader: MessageReader
   readonly #cold: ColdBlocks
+  readonly #logReader: LogReader
   readonly #retention: Retention
   /** Why no messages are taken, by who says so. */
   readonly #obstacles = new Map<string, string>()
@@ -149,6 +157,7 @@ export class Store {
       written: () => this.#log.written,
       hotStart: () => this.#log.tail.start,
     })
+    this.#logReader = new LogReader(files, this.#log)
     this.#reader = new MessageReader({
       config,
       queues,
@@ -262,13 +271,11 @@ export class Store {
   }
 
   #dispatch(puts: readonly Put[]): void {
-    const queues = this.#queues
     const index = this.#index
     let arrivals: readonly Put[] = puts
     for (let i = 0; i < puts.length; i++) {
       const put = puts[i]!
-      if (this.#hasPlace(put))
-        queues.put(put.topic, put.queueId, put.queueOffset, put.physicalOffset, put.sizeBytes, put.tagsCode)
+      if (this.#hasPlace(put)) this.#putEntry(put)
       else if (arrivals === puts) arrivals = puts.filter(one => this.#hasPlace(one))
       if (index !== undefined && (put.sysFlag & TRANSACTION_MASK) !== sysFlag.TRANSACTION_ROLLBACK_TYPE)
         index.put(put.topic, put.uniqKey, put.keys, put.physicalOffset, put.storeTimestamp)
@@ -284,10 +291,63 @@ export class Store {
     }
   }
 
+  #putEntry(put: Put): void {
+    try {
+      this.#queues.put(put.topic, put.queueId, put.queueOffset, put.physicalOffset, put.sizeBytes, put.tagsCode)
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      // Only a replica whose master has lost messages to damage comes here. All that follows is readable there as it is here.
+      const { topic, queueId, queueOffset, physicalOffset } = put
+      this.#world.log.error({ error, topic, queueId, queueOffset, physicalOffset }, 'a queue does not get a message')
+    }
+  }
+
   /** Not for transactions under way, nor for what was appended to a topic before it was deleted: the queue begins anew. */
   #hasPlace(put: Put): boolean {
     if (!isQueued(put.sysFlag)) return false
     return this.#deleted.size === 0 || put.physicalOffset >= (this.#deleted.get(put.topic) ?? 0)
+  }
+
+  // ---- replication
+
+  /**
+   * Takes over whole records and blanks of a master's log, which begin where this log ends; of a blank the head is enough.
+   * The bytes are copied. Throws ReplicationError when they are not what belongs there, and takes none of them then; ResponseError
+   * as `append`, but for the slave's own refusal of messages.
+   */
+  appendReplicated(physicalOffset: number, records: Buffer): void {
+    for (const [who, reason] of this.#obstacles) if (who !== 'role') throw unavailable(reason)
+    this.#log.appendReplicated(physicalOffset, records)
+  }
+
+  /** An empty store begins at `physicalOffset`, the start of a file of the master's log. Throws Error when it cannot. */
+  startAt(physicalOffset: number): void {
+    if (this.#files.files.length > 0 || this.#log.appended > 0)
+      throw new Error(`a log that begins at ${physicalOffset} cannot be taken over: this store is not empty`)
+    if (physicalOffset % this.#files.fileSizeBytes !== 0)
+      throw new Error(
+        `a log that begins at ${physicalOffset} cannot be taken over: mappedFileSizeCommitLog ${this.#files.fileSizeBytes} does not divide it`,
+      )
+    this.#log.start(physicalOffset, -1, 0)
+    this.#flushedTo = physicalOffset
+  }
+
+  /**
+   * Up to `maxBytes` of the log from `physicalOffset` on, within one file and never beyond `committedOffset`; nothing when it
+   * ends there. At once when they are in memory. Throws RangeError for what is not kept. Rejects with DiskError.
+   */
+  readLog(physicalOffset: number, maxBytes: number): LogStretch | Promise<LogStretch> {
+    return this.#logReader.read(physicalOffset, maxBytes)
+  }
+
+  /** Replicas have everything before `physicalOffset`; Infinity: nobody waits for replicas. See `committed`. */
+  replicated(physicalOffset: number): void {
+    this.#log.replicated(physicalOffset)
+  }
+
+  /** Told when the disk has taken or synced more of the log, or has failed. Returns the way to stop that. */
+  addAdvanceListener(listener: () => void): () => void {
+    return this.#log.addAdvanceListener(listener)
   }
 
   // ---- reading
@@ -296,6 +356,26 @@ export class Store {
   getMessage(request: GetMessageRequest): GetMessageResult | Promise<GetMessageResult> {
     const found = this.#reader.get(request)
     return found instanceof Promise ? found.catch(error => this.#cannotRead(error)) : found
+  }
+
+  /** The queues as the log has them, for who keeps something beside it. */
+  get logQueues(): LogQueues {
+    return {
+      get: request => this.#reader.getFromLog(request),
+      minOffset: (topic, queueId) => this.#queues.minOffset(topic, queueId),
+      maxOffset: (topic, queueId) => this.#queues.maxOffset(topic, queueId),
+      count: (messages, bytes) => this.#reader.count(messages, bytes),
+    }
+  }
+
+  /** Lets the next message of a queue that has none any more get `offset`. Throws RangeError when it has one. */
+  startEmptyAt(topic: string, queueId: number, offset: number): void {
+    this.#queues.startEmptyAt(topic, queueId, offset)
+  }
+
+  /** From now on the queue's older messages are read from `compacted`; until its topic is deleted. */
+  attachCompacted(topic: string, queueId: number, compacted: CompactedQueue): void {
+    this.#queues.attachCompacted(topic, queueId, compacted)
   }
 
   #cannotRead(error: unknown): never {
@@ -336,7 +416,7 @@ export class Store {
   }
 
   minOffset(topic: string, queueId: number): number {
-    return this.#queues.minOffset(topic, queueId)
+    return this.#queues.compacted(topic, queueId)?.minOffset ?? this.#queues.minOffset(topic, queueId)
   }
 
   /** One behind the last readable message; 0 for an unknown queue. */
@@ -359,16 +439,40 @@ export class Store {
     // The first offset whose message is younger: at the time itself already for LOWER, behind it for UPPER.
     let low = min
     let high = max
+    const isSparse = this.#queues.compacted(topic, queueId) !== undefined
     while (low < high) {
       const middle = low + Math.floor((high - low) / 2)
-      const timestamp = await this.storeTimestampAt(topic, queueId, middle)
+      const timestamp = isSparse
+        ? ((await this.#from(topic, queueId, middle))?.storeTimestamp ?? Number.POSITIVE_INFINITY)
+        : await this.storeTimestampAt(topic, queueId, middle)
       // What is gone is older than all there is.
       const older = timestamp < 0 || (boundary === 'LOWER' ? timestamp < timestampMs : timestamp <= timestampMs)
       if (older) low = middle + 1
       else high = middle
     }
-    if (boundary === 'LOWER') return low
-    return low > min ? low - 1 : 0
+    if (boundary === 'UPPER') return low > min ? low - 1 : 0
+    return isSparse && low < max ? ((await this.#from(topic, queueId, low))?.queueOffset ?? low) : low
+  }
+
+  /** The first message there is at or behind `queueOffset`. */
+  async #from(
+    topic: string,
+    queueId: number,
+    queueOffset: number,
+  ): Promise<{ queueOffset: number; storeTimestamp: number } | undefined> {
+    for (let at = queueOffset; at < this.maxOffset(topic, queueId); ) {
+      const found = await this.getMessage({ topic, queueId, queueOffset: at, maxCount: 1 })
+      try {
+        const record = found.records[0]
+        if (record !== undefined)
+          return { queueOffset: recordQueueOffset(record, 0), storeTimestamp: recordStoreTimestamp(record, 0) }
+        if (found.nextBeginOffset <= at) return undefined
+        at = found.nextBeginOffset
+      } finally {
+        found.release()
+      }
+    }
+    return undefined
   }
 
   /** Milliseconds since 1970; -1 when there is no such message. */
@@ -398,10 +502,13 @@ export class Store {
   /** Removes the topic's queues; its messages stay in the log until they expire, unreachable but by physical offset. */
   async deleteTopic(topic: string): Promise<void> {
     if (this.#log.appended > this.#log.readable) this.#deleted.set(topic, this.#log.appended)
+    const forgotten = this.onTopicDeleted(topic)
+    forgotten.catch(() => {})
     await this.#queues.deleteTopic(topic)
     // One that is under way may have counted the entries that are gone.
     await this.#flushing?.catch(() => {})
     await this.flush()
+    await forgotten
   }
 
   /** storeTimestamp of the oldest message kept; -1 when there is none. */
@@ -435,6 +542,11 @@ export class Store {
   /** Everything before it has been taken by the disk. */
   get committedOffset(): number {
     return this.#log.written
+  }
+
+  /** Whether everything that has a place has been taken by the disk. */
+  get settled(): boolean {
+    return this.#log.settled
   }
 
   /** Everything before it is on stable storage. */

@@ -112,14 +112,6 @@ function readManifest(file: string): RocketCluster {
   }
   try {
     const cluster = parseRocketCluster(text)
-    if (cluster.spec.broker.replicas > 1) {
-      throw new ManifestError([
-        {
-          field: 'spec.broker.replicas',
-          message: `${cluster.spec.broker.replicas} needs replication, which this version does not have yet; set spec.broker.replicas: 1`,
-        },
-      ])
-    }
     // Only to see what is wrong before anything is made on disk: places do not matter to that.
     renderRocketCluster(cluster, () => ({
       host: '127.0.0.1',
