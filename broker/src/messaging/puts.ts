@@ -21,9 +21,12 @@ export class Puts {
     this.#redirects = redirects
   }
 
-  /** Synchronous, as `Store.append`: offsets are given in the order of the calls. Throws as it does, and what redirects throw. */
+  /**
+   * A copy that the broker makes of a message: maxMessageSize does not hold for it. Synchronous, as `Store.append`: offsets are
+   * given in the order of the calls. Throws as it does, and what redirects throw.
+   */
   append(message: OutgoingMessage): Appended {
-    return this.appendRedirected(this.redirected(message))
+    return this.#store.appendCopy(toStore(this.redirected(message)))
   }
 
   /** Resolves when the message is as durable as the configuration promises. Rejects as `Store.committed`. */
@@ -33,7 +36,7 @@ export class Puts {
     return { ...appended, status }
   }
 
-  /** As `append`, for what `redirected` has returned. */
+  /** A producer's message: what `redirected` has returned for it. Throws as `Store.append`. */
   appendRedirected(message: OutgoingMessage): Appended {
     return this.#store.append(toStore(message))
   }

@@ -82,7 +82,8 @@ export class CommitLog {
   readonly #owner: CommitLogOwner
   readonly #stats: StoreStats
   readonly #syncFlush: boolean
-  #maxRecordSize = 0
+  /** What fits into one file. */
+  readonly #maxRecordSize: number
   #maxWaitingBytes = 0
 
   /** Ends of the log, in falling order: what has a place, what the disk took, what is synced. */
@@ -134,6 +135,7 @@ export class CommitLog {
     this.#stats = stats
     this.tail = new HotTail(config.hotTailBytes, config.hotTailSlabBytes)
     this.#syncFlush = config.flushDiskType === 'SYNC_FLUSH'
+    this.#maxRecordSize = files.fileSizeBytes - BLANK_SIZE
     this.configured()
     this.#traits = new RecordTraits(() => config.messageDelayLevel)
     this.#record = {
@@ -154,8 +156,8 @@ export class CommitLog {
   /** Takes over what has changed in the configuration that it was given: maxMessageSize. */
   configured(): void {
     const { maxMessageSize, hotTailBytes } = this.#config
-    this.#maxRecordSize = Math.min(maxMessageSize + MAX_OVERHEAD, this.files.fileSizeBytes - BLANK_SIZE)
-    this.#maxWaitingBytes = Math.max(hotTailBytes, 2 * this.#maxRecordSize)
+    const maxRecordSize = Math.min(maxMessageSize + MAX_OVERHEAD, this.#maxRecordSize)
+    this.#maxWaitingBytes = Math.max(hotTailBytes, 2 * maxRecordSize)
   }
 
   /** Where recovery found the end of the log; everything before it is synced. */
@@ -215,21 +217,21 @@ export class CommitLog {
    * Gives the message its place and copies it into the tail.
    * Throws ResponseError: MESSAGE_ILLEGAL for sizes, SYSTEM_BUSY when the disk cannot follow, SERVICE_NOT_AVAILABLE after a failure.
    */
-  append(message: MessageToStore): Put {
+  append(message: MessageToStore, maxBodyBytes = this.#config.maxMessageSize): Put {
     this.#admit()
-    return this.#place(message, this.#fill(message))
+    return this.#place(message, this.#fill(message, maxBodyBytes))
   }
 
   /** All or none; one behind the other, in one file when one can hold them. */
-  appendBatch(messages: readonly MessageToStore[]): Put[] {
+  appendBatch(messages: readonly MessageToStore[], maxBodyBytes = this.#config.maxMessageSize): Put[] {
     this.#admit()
     let total = 0
-    for (const message of messages) total += this.#fill(message)
+    for (const message of messages) total += this.#fill(message, maxBodyBytes)
     const room = this.#fileEnd - this.#appended
     if (total + BLANK_SIZE > room && total + BLANK_SIZE <= this.files.fileSizeBytes && room < this.files.fileSizeBytes)
       this.#roll()
     const puts: Put[] = []
-    for (const message of messages) puts.push(this.#place(message, this.#fill(message)))
+    for (const message of messages) puts.push(this.#place(message, this.#fill(message, maxBodyBytes)))
     return puts
   }
 
@@ -323,7 +325,7 @@ export class CommitLog {
   }
 
   /** Sets up the record to encode and returns its size; throws when it is too large for any of its places. */
-  #fill(message: MessageToStore): number {
+  #fill(message: MessageToStore, maxBodyBytes: number): number {
     const record = this.#record
     record.topic = message.topic === this.#lastTopic ? this.#lastTopicBytes : this.#encodeTopic(message.topic)
     record.queueId = message.queueId
@@ -337,25 +339,22 @@ export class CommitLog {
     record.properties = message.properties
     const size = recordSize(record)
     if (
-      message.body.length > this.#config.maxMessageSize ||
+      message.body.length > maxBodyBytes ||
       message.properties.length > MAX_PROPERTIES_LENGTH ||
       size > this.#maxRecordSize ||
       !(message.queueId >= 0 && message.queueId <= 0x7fffffff && Number.isInteger(message.queueId)) ||
       (message.bornHost.length !== HOST_V4_SIZE && message.bornHost.length !== HOST_V6_SIZE) ||
       looksTorn(message.properties)
     )
-      this.#refuse(message, size)
+      this.#refuse(message, size, maxBodyBytes)
     return size
   }
 
-  #refuse(message: MessageToStore, size: number): never {
+  #refuse(message: MessageToStore, size: number, maxBodyBytes: number): never {
     this.#stats.putFailed++
     const { body, properties } = message
-    if (body.length > this.#config.maxMessageSize)
-      throw new ResponseError(
-        'MESSAGE_ILLEGAL',
-        `body of ${body.length} bytes exceeds maxMessageSize ${this.#config.maxMessageSize}`,
-      )
+    if (body.length > maxBodyBytes)
+      throw new ResponseError('MESSAGE_ILLEGAL', `body of ${body.length} bytes exceeds maxMessageSize ${maxBodyBytes}`)
     if (properties.length > MAX_PROPERTIES_LENGTH)
       throw new ResponseError(
         'MESSAGE_ILLEGAL',

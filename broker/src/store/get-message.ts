@@ -64,6 +64,8 @@ class Result implements GetMessageResult {
   readonly minOffset: number
   readonly maxOffset: number
   suggestPullingFromSlave = false
+  /** Messages on the way were not in the log any more, or damaged. */
+  hasGaps = false
   readonly #leases: Leased[] = []
 
   constructor(status: GetMessageStatus, nextBeginOffset: number, minOffset: number, maxOffset: number) {
@@ -129,8 +131,19 @@ export class MessageReader {
     const compacted = queues.compacted(topic, queueId)
     if (compacted === undefined) return this.#getFromLog(request, queues.minOffset(topic, queueId))
     if (queueOffset >= compacted.denseFrom || queues.maxOffset(topic, queueId) === 0)
-      return this.#getFromLog(request, compacted.minOffset)
+      return this.#getDense(request, compacted)
     return compacted.get(request)
+  }
+
+  /** Retention removes files before the queues hear of it: what was in them is in the copy. */
+  #getDense(request: GetMessageRequest, compacted: CompactedQueue): GetMessageResult | Promise<GetMessageResult> {
+    const whole = (found: Result) => {
+      if (!found.hasGaps) return found
+      found.release()
+      return compacted.get(request)
+    }
+    const found = this.#getFromLog(request, compacted.minOffset)
+    return found instanceof Promise ? found.then(whole) : whole(found)
   }
 
   /** Messages as the log has them, whatever else there is of their queue. Not counted as read. */
@@ -140,7 +153,7 @@ export class MessageReader {
     return this.#getFromLog(request, this.#queues.minOffset(topic, queueId), false)
   }
 
-  #getFromLog(request: GetMessageRequest, min: number, counts = true): GetMessageResult | Promise<GetMessageResult> {
+  #getFromLog(request: GetMessageRequest, min: number, counts = true): Result | Promise<Result> {
     const { topic, queueId, queueOffset } = request
     const queues = this.#queues
     const max = queues.maxOffset(topic, queueId)
@@ -158,13 +171,13 @@ export class MessageReader {
     return this.#finishLater(scan, undefined)
   }
 
-  #nothing(status: GetMessageStatus, asked: number, corrected: number, min: number, max: number): GetMessageResult {
+  #nothing(status: GetMessageStatus, asked: number, corrected: number, min: number, max: number): Result {
     const keep = this.#config.brokerRole === 'SLAVE' && !this.#config.offsetCheckInSlave
     return new Result(status, keep ? asked : corrected, min, max)
   }
 
   /** Entries that the queue says it has, but has not: goes on with the next file of the queue, as Apache does. */
-  #unreadable(scan: Scan): GetMessageResult {
+  #unreadable(scan: Scan): Result {
     const perFile = this.#config.mappedFileSizeConsumeQueue / UNIT_SIZE
     const offset = scan.result.nextBeginOffset
     scan.result.status = 'OFFSET_FOUND_NULL'
@@ -172,7 +185,7 @@ export class MessageReader {
     return scan.result
   }
 
-  async #finishLater(scan: Scan, units: Promise<Units> | undefined): Promise<GetMessageResult> {
+  async #finishLater(scan: Scan, units: Promise<Units> | undefined): Promise<Result> {
     try {
       if (units !== undefined) {
         const found = await units
@@ -189,7 +202,7 @@ export class MessageReader {
     }
   }
 
-  #finish(scan: Scan): GetMessageResult {
+  #finish(scan: Scan): Result {
     const { result } = scan
     scan.endRun()
     if (result.messageCount > 0) {
@@ -320,6 +333,7 @@ class Scan {
       }
       if (physicalOffset < reader.files.minOffset) {
         result.nextBeginOffset = queueOffset + 1
+        result.hasGaps = true
         if (result.messageCount === 0) result.status = 'MESSAGE_WAS_REMOVING'
         this.#deletedBelow = reader.files.minOffset
         continue
@@ -331,6 +345,7 @@ class Scan {
         memory === undefined ||
         !isRecordAt(memory.buffer, physicalOffset - memory.start, physicalOffset, sizeBytes)
       ) {
+        result.hasGaps = true
         reader.damaged(this.#request, queueOffset, physicalOffset, sizeBytes)
         if (result.messageCount === 0) result.status = 'MESSAGE_WAS_REMOVING'
         continue

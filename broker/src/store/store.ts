@@ -243,6 +243,21 @@ export class Store {
     return this.#log.append(message)
   }
 
+  /**
+   * As `append`, for copies that the broker makes of messages it has accepted: maxMessageSize may be lower now, and a message
+   * that waits must not be held up for it.
+   */
+  appendCopy(message: MessageToStore): Appended {
+    if (this.#refusal !== undefined) this.#refuse(1)
+    return this.#log.append(message, Number.POSITIVE_INFINITY)
+  }
+
+  /** As `appendBatch`, for such copies. */
+  appendCopies(messages: readonly MessageToStore[]): Appended[] {
+    if (this.#refusal !== undefined) this.#refuse(messages.length)
+    return this.#log.appendBatch(messages, Number.POSITIVE_INFINITY)
+  }
+
   /** All or none, with consecutive queue offsets per queue, one behind the other in the log. Throws as `append`. */
   appendBatch(messages: readonly MessageToStore[]): Appended[] {
     if (this.#refusal !== undefined) this.#refuse(messages.length)
@@ -264,8 +279,18 @@ export class Store {
     return this.#log.committed(physicalEnd, wait)
   }
 
+  /** `appendCopy`, and what `committed` says. */
+  async putCopy(message: MessageToStore, wait = true): Promise<Appended & { status: PutStatus }> {
+    return this.#committed(this.appendCopy(message), wait)
+  }
+
+  /** `append`, and what `committed` says. */
   async put(message: MessageToStore, wait = true): Promise<Appended & { status: PutStatus }> {
-    const { topic, physicalOffset, queueOffset, sizeBytes, storeTimestamp } = this.append(message)
+    return this.#committed(this.append(message), wait)
+  }
+
+  async #committed(appended: Appended, wait: boolean): Promise<Appended & { status: PutStatus }> {
+    const { topic, physicalOffset, queueOffset, sizeBytes, storeTimestamp } = appended
     const status = await this.committed(physicalOffset + sizeBytes, wait)
     return { topic, physicalOffset, queueOffset, sizeBytes, storeTimestamp, status }
   }

@@ -489,3 +489,14 @@ test('a commit log file that has expired stays while a delayed message in it wai
     { maxVirtualMs: 4 * 3_600_000 },
   )
 })
+
+test(
+  'a maxMessageSize that was lowered holds up no level',
+  withBroker(async fixture => {
+    await fixture.send('T', { ...delayed(1), body: 'large'.repeat(1000) })
+    await fixture.send('T', { ...delayed(1), body: 'small' })
+    await fixture.ask(brokerRequests.updateBrokerConfig, {}, { body: 'maxMessageSize=1000\n' })
+    await fixture.sim.sleep(3000)
+    expect(fixture.broker.services.store.maxOffset('T', 0)).toBe(2)
+  }),
+)

@@ -240,7 +240,7 @@ export class LevelDelivery {
         }
         const { message, queueOffset, physicalOffset } = delivered
         try {
-          const appended = store.append(message)
+          const appended = store.appendCopy(message)
           // As in Apache its disk is not waited for: the progress is saved only when the message is synced.
           commits.add(store.committed(appended.physicalOffset + appended.sizeBytes, false))
           stats.put(message.topic, 1, appended.sizeBytes)

@@ -357,7 +357,8 @@ export class PopLedger {
   #append(messages: readonly OutgoingMessage[]): Appended[] {
     const { store } = this.#parts
     const first = messages[0]!
-    const appended = messages.length === 1 ? [store.append(toStore(first))] : store.appendBatch(messages.map(toStore))
+    const appended =
+      messages.length === 1 ? [store.appendCopy(toStore(first))] : store.appendCopies(messages.map(toStore))
     for (const [i, { topic, queueId }] of messages.entries())
       if (topic === this.reviveTopic) this.reviveQueue(queueId).own.add(appended[i]!.queueOffset)
     return appended

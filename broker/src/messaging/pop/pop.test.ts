@@ -329,19 +329,17 @@ test(
 )
 
 test(
-  'a message that cannot be stored again keeps no other one of its pop back',
+  'a maxMessageSize that was lowered keeps nothing back that was popped before',
   withBroker(async fixture => {
     const { sim, send, ask } = fixture
-    await send('T', { body: 'large'.repeat(1000) })
+    const large = 'large'.repeat(1000)
+    await send('T', { body: large })
     await send('T', { body: 'small' })
     const popper = new Popper(fixture, { topic: 'T', group: 'G' })
     expect(await popper.pop({ invisibleTime: 2000 })).toHaveLength(2)
     await ask(brokerRequests.updateBrokerConfig, {}, { body: 'maxMessageSize=1000\n' })
     await sim.sleep(3000)
-    expect((await popper.pop()).map(({ body }) => body)).toEqual(['small'])
-    await ask(brokerRequests.updateBrokerConfig, {}, { body: 'maxMessageSize=65536\n' })
-    await sim.sleep(60_000)
-    expect((await popper.pop()).map(({ body }) => body)).toContain('large'.repeat(1000))
+    expect((await popper.pop()).map(({ body }) => body).sort()).toEqual([large, 'small'])
   }),
 )
 

@@ -113,11 +113,13 @@ async function push(
   }
 }
 
-async function store(message: OutgoingMessage, { puts, sends, stats, world }: BrokerContext<'sendReplyMessageV2'>) {
+async function store(message: OutgoingMessage, broker: BrokerContext<'sendReplyMessageV2'>) {
+  const { puts, sends, stats, world } = broker
   try {
-    const put = await puts.put(message)
-    stats.put(message.topic, 1, put.sizeBytes)
-    return { msgId: sends.msgId(put.physicalOffset), queueOffset: put.queueOffset }
+    const { physicalOffset, queueOffset, sizeBytes } = puts.appendRedirected(puts.redirected(message))
+    await broker.store.committed(physicalOffset + sizeBytes, true)
+    stats.put(message.topic, 1, sizeBytes)
+    return { msgId: sends.msgId(physicalOffset), queueOffset }
   } catch (error) {
     if (!(error instanceof ResponseError)) throw error
     world.log.warn({ error, topic: message.topic }, 'a reply could not be stored')

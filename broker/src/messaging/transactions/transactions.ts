@@ -127,7 +127,7 @@ export class Transactions implements BackgroundService {
     this.#ops = new OpLog({
       maxBytes: () => config.transactionOpMsgMaxSize,
       write: body => {
-        const op = store.append(toStore(opMessage(store.storeHost, world.clock.now(), body)))
+        const op = store.appendCopy(toStore(opMessage(store.storeHost, world.clock.now(), body)))
         const { queueOffset } = op
         return { queueOffset, committed: store.committed(op.physicalOffset + op.sizeBytes, false) }
       },
@@ -439,7 +439,7 @@ export class Transactions implements BackgroundService {
       const { half, checkTimes, state } = move
       if (!isPending(this.states.at(half.queueOffset))) continue
       try {
-        const copy = store.append(toStore(putBack(half, checkTimes)))
+        const copy = store.appendCopy(toStore(putBack(half, checkTimes)))
         this.states.set(half.queueOffset, is.MOVED)
         this.states.setPending(copy.queueOffset, state, firstOffsetOf(half))
         done.push({ move, copy: { ...copy } })
@@ -498,7 +498,7 @@ export class Transactions implements BackgroundService {
     const before = this.states.at(half.queueOffset)
     if (!isPending(before)) return
     this.states.set(half.queueOffset, is.ENDING)
-    const ending = store.put(toStore(setAsideMessage(half)), false).then(
+    const ending = store.putCopy(toStore(setAsideMessage(half)), false).then(
       () => {
         this.ended(half.queueOffset, is.GONE)
         this.counts.setAside(realTopicOf(half))
@@ -535,7 +535,7 @@ export class Transactions implements BackgroundService {
         `no message of ${TRANS_CHECK_MAX_TIME_TOPIC} lies at physical offset ${physicalOffset}` +
           (message?.topic === TRANS_HALF_TOPIC ? ': the half message there is not set aside' : ''),
       )
-    await store.put(toStore(resumedMessage(message)))
+    await store.putCopy(toStore(resumedMessage(message)))
     this.counts.prepared(realTopicOf(message))
   }
 

@@ -140,12 +140,12 @@ async function follow(sim: Simulation, life: Life, queueId: number): Promise<Map
 
 async function trouble(sim: Simulation, life: Life): Promise<void> {
   const { random } = sim
-  for (let i = 0; i < 9; i++) {
+  for (let i = 0; i < 6; i++) {
     await sim.sleep(random.int(2000))
     const { disk } = life.fixture.host
     const failing = async (fault: Parameters<typeof disk.fail>[0]) => {
       const heal = disk.fail(fault)
-      await sim.sleep(random.int(2500))
+      await sim.sleep(random.int(2000))
       heal()
     }
     const path = '/store/compaction'
@@ -212,7 +212,7 @@ async function live(sim: Simulation, troubled: boolean): Promise<void> {
   // Whoever fails first is heard.
   const failed = Promise.race([load.then(() => {}), following.then(() => {})])
   await Promise.race([troubled ? trouble(sim, life) : sim.sleep(6000), failed])
-  await sim.sleep(5000)
+  await sim.sleep(3000)
   life.running = false
   await load
   await sim.sleep(1000)

@@ -396,6 +396,24 @@ describe('its files', () => {
   )
 
   test(
+    'are read for what the commit log has lost before the consume queue hears of it',
+    withTable(async fixture => {
+      for (let i = 0; i < 60; i++) await put(fixture, TOPIC, `k${i}`, 'v'.repeat(1000))
+      for (let i = 0; i < 600; i++) await fixture.send('other', { body: 'x'.repeat(2000) })
+      await put(fixture, TOPIC, 'last', 'x')
+      await fixture.sim.sleep(3000)
+      const again = await fixture.restart('stop')
+      const heal = again.host.disk.fail({ on: 'read', path: '/store/consumequeue/prices' })
+      await expire(again).catch(() => {})
+      heal()
+      const { store } = again.broker.services
+      expect(store.logQueues.minOffset(TOPIC, 0)).toBe(0)
+      expect(store.minPhysicalOffset).toBeGreaterThan(100_000)
+      expect(await readAll(again, TOPIC)).toHaveLength(61)
+    }),
+  )
+
+  test(
     'that an interrupted deletion has left do not come back with a topic of the same name',
     withTable(async fixture => {
       await fill(fixture, 20, 3)
