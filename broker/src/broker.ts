@@ -330,6 +330,11 @@ export class Broker {
           filters.flush().catch(error => world.log.error({ error }, 'consumer filters cannot be saved; trying again'))
         }),
       ]
+      started.push({
+        close: async () => {
+          for (const timer of timers) timer.cancel()
+        },
+      })
       const background: BackgroundService[] = isSlave ? [] : [schedule, timer, transactions, pops]
       // Each member of a group compacts for itself.
       if (parts.compaction !== undefined) background.push(parts.compaction)

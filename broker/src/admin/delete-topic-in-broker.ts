@@ -21,7 +21,7 @@ export const deleteTopicInBroker: Handler<'deleteTopicInBroker'> = async ({ topi
 /** Removes a topic and all that there is of it, also what a deletion that failed half-way has left. Throws as `Topics.delete`. */
 export async function forgetTopic(
   topic: string,
-  { topics, offsets, pops, store, stats, timer }: BrokerServices,
+  { topics, offsets, pops, store, stats, timer, transactions }: BrokerServices,
 ): Promise<void> {
   await topics.delete(topic, async () => {
     offsets.deleteTopic(topic)
@@ -29,6 +29,7 @@ export async function forgetTopic(
     pops.orders.forgetTopic(topic)
     stats.forgetTopic(topic)
     timer.forgetTopic(topic)
+    transactions.counts.forgetTopic(topic)
     // A topic of this name that is made anew begins at 0: groups must not go on where they were.
     await offsets.flush()
     // Messages that are on their way to the disk would come into the queues of that new topic.

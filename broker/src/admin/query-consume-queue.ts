@@ -2,8 +2,8 @@ import { type ConsumeQueueData, ResponseError } from '@rocketcluster/protocol'
 import type { Handler } from '../handler.ts'
 import { CQ_UNIT_SIZE, unitOffset, unitSize } from '../store/cq-unit.ts'
 
-/** Most entries that one answer carries: about 7 MB of JSON. */
-const MAX_ENTRIES = 100_000
+/** Most entries that one answer carries: about 0.7 MB of JSON, so that nobody waits for its making. */
+const MAX_ENTRIES = 10_000
 
 /**
  * QUERY_CONSUME_QUEUE: entries of one consume queue, for who looks into a store from afar. Where `index` lies outside of the

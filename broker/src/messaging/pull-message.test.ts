@@ -358,3 +358,21 @@ test(
     expect(offsets.query('CG', 'T', 0)).toBe(3)
   }),
 )
+
+test(
+  'a pull whose connection closes while the disk is asked is not held',
+  withBroker(async fixture => {
+    const { broker, send, sim } = fixture
+    await send('T')
+    const { store, heldPulls } = broker.services
+    const read = store.getMessage.bind(store)
+    store.getMessage = request => sim.sleep(500).then(() => read(request))
+    const leaving = fixture.anotherClient('leaving')
+    const gone = held(fixture, { queueOffset: 1 }, leaving).catch(() => 'gone')
+    await sim.sleep(100)
+    await leaving.close()
+    expect(await gone).toBe('gone')
+    await sim.sleep(2000)
+    expect(heldPulls.size).toBe(0)
+  }),
+)

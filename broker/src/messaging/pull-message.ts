@@ -146,7 +146,9 @@ function arrival(
   connection: ServerConnection,
   { heldPulls, store }: BrokerServices,
 ): Promise<boolean> {
-  // A message may have arrived while the look before waited for the disk.
+  // Its connection may have closed while the look before waited for the disk: nobody would ever end its wait.
+  if (connection.closed) return Promise.resolve(false)
+  // And a message may have arrived.
   if (store.maxOffset(header.topic, header.queueId) > queueOffset) return Promise.resolve(true)
   return new Promise(resolve => {
     const held: HeldPull = {

@@ -128,9 +128,13 @@ export class ConsumerOffsets {
     return [...this.#table.keys()].filter(key => key.startsWith(prefix)).map(key => key.slice(prefix.length))
   }
 
+  /** The target goes on where the source would: a reset that either has not picked up yet is part of that. */
   clone(sourceGroup: string, targetGroup: string, topic: string): void {
-    const queues = this.#table.get(`${topic}@${sourceGroup}`)
-    for (const [queueId, queueOffset] of queues ?? []) this.#set(`${topic}@${targetGroup}`, queueId, queueOffset)
+    const key = `${topic}@${targetGroup}`
+    for (const queueId of this.#table.get(`${topic}@${sourceGroup}`)?.keys() ?? []) {
+      this.#set(key, queueId, this.query(sourceGroup, topic, queueId)!)
+      this.#resets.get(key)?.delete(queueId)
+    }
   }
 
   deleteGroup(group: string): void {

@@ -252,3 +252,19 @@ describe('consumer offsets', () => {
     }),
   )
 })
+
+test(
+  'a clone counts what a reset says that nobody has picked up, and wins over one of its target',
+  inSimulation(async sim => {
+    const offsets = await load.offsets(sim)
+    offsets.commit('From', 'T', 0, 10)
+    await offsets.reset('From', 'T', new Map([[0, 4]]))
+    offsets.commit('To', 'T', 0, 1)
+    await offsets.reset('To', 'T', new Map([[0, 2]]))
+    offsets.clone('From', 'To', 'T')
+    expect(offsets.query('To', 'T', 0)).toBe(4)
+    expect(offsets.takeReset('To', 'T', 0)).toBeUndefined()
+    expect(offsets.commit('To', 'T', 0, 5)).toBe(true)
+    expect(offsets.query('From', 'T', 0)).toBe(4)
+  }),
+)

@@ -137,8 +137,17 @@ export class LevelDelivery {
     if (left === 0) return undefined
     const found = store.entries(SCHEDULE_TOPIC, this.#queueId, this.#next, Math.min(left, BATCH_MESSAGES))
     const units = found instanceof Promise ? await found : found
+    if (units.count === 0) {
+      // Going on behind them would lose what waits there; a restart makes entries that are gone anew from the log.
+      const { world } = this.#options
+      world.log.error(
+        { level, queueOffset: this.#next, left },
+        'the consume queue of a delay level cannot be read: its messages wait until it can, or until a restart has made it anew',
+      )
+      return FAILED_MS
+    }
     const due = this.#dueCount(units)
-    if (due === 0 && units.count > 0) return this.#msUntilDue(getLong(units.buffer, units.start + 12), this.#next)
+    if (due === 0) return this.#msUntilDue(getLong(units.buffer, units.start + 12), this.#next)
     return this.#deliver(due)
   }
 
@@ -177,7 +186,7 @@ export class LevelDelivery {
     return Math.min(this.#farFuture.sinceMs + longestMs - nowMs, LONGEST_SLEEP_MS)
   }
 
-  /** As `deliverDue`, for the next `due` messages; 0 when the entries say nothing of when they are due. */
+  /** As `deliverDue`, for the next `due` messages. */
   async #deliver(due: number): Promise<number> {
     const { offsets, level, stats, world } = this.#options
     const end = this.#next + due
@@ -212,13 +221,11 @@ export class LevelDelivery {
       topic: SCHEDULE_TOPIC,
       queueId: this.#queueId,
       queueOffset: batch.next,
-      maxCount: Math.max(1, maxCount),
+      maxCount,
     })
     const result = found instanceof Promise ? await found : found
     try {
-      // A message whose entry was not to be read a moment ago: is it due?
-      const unknown = maxCount === 0 && result.messageCount > 0
-      if (unknown || result.nextBeginOffset <= batch.next) batch.waitMs = REFUSED_MS
+      if (result.nextBeginOffset <= batch.next) batch.waitMs = REFUSED_MS
       else this.#append(result, batch, commits)
     } finally {
       result.release()

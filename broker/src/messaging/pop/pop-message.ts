@@ -60,7 +60,8 @@ export const popMessage: Handler<'popMessage'> = async (header, context) => {
     if (timeIsUp) return timedOut()
     // Something may have arrived while this looked.
     if (mayFind(header, topic, context)) continue
-    const woken = await wait(header, filter, connection, deadlineMs, context)
+    // Its connection may have closed meanwhile: nobody would ever end its wait.
+    const woken = connection.closed ? 'gone' : await wait(header, filter, connection, deadlineMs, context)
     if (woken === 'full') return nothing('POLLING_FULL')
     if (woken === 'gone') return timedOut()
     lastLook = woken === 'timeout'

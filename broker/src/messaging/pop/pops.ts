@@ -108,7 +108,12 @@ export class Pops implements BackgroundService {
   }
 
   start(): Promise<void> {
-    this.#starting ??= this.#start()
+    this.#starting ??= this.#start().catch(error => {
+      // The next start is a new attempt.
+      this.#starting = undefined
+      this.#state = 'stopped'
+      throw error
+    })
     return this.#starting
   }
 

@@ -77,6 +77,14 @@ export class TransactionCounts {
     this.#add(topic, -1)
   }
 
+  /** The topic is deleted: its numbers go with it. */
+  forgetTopic(topic: string): void {
+    if (this.#half.delete(topic)) this.#dirty = true
+    this.commits.delete(topic)
+    this.rollbacks.delete(topic)
+    this.finishSeconds.delete(topic)
+  }
+
   #add(topic: string, change: number): void {
     let counted = this.#half.get(topic)
     if (!counted) this.#half.set(topic, (counted = { count: 0, timeStamp: 0 }))

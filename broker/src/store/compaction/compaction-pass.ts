@@ -9,7 +9,7 @@ import { getSparseUnit, SPARSE_UNIT_SIZE, type SparseUnit } from './sparse-unit.
 
 /** Bytes of records read at once; everything else in the process has its turn between two such reads. */
 const BATCH_BYTES = 256 * 1024
-const BATCH_UNITS = 256
+const BATCH_UNITS = 128
 const KEYS = 0
 
 export interface PassResult {

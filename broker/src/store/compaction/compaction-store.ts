@@ -25,6 +25,8 @@ import { DamagedUnits, UnitCache } from './unit-cache.ts'
 const COPY_MS = 1000
 /** Bytes copied at once. */
 const COPY_BYTES = 1024 * 1024
+/** Bytes gathered before everything else has its turn. */
+const TURN_BYTES = 128 * 1024
 const OPEN_CONCURRENCY = 8
 const MAX_OPEN_FILES = 64
 const TAGS = 0
@@ -143,7 +145,7 @@ export class CompactionStore {
     }
     await eachLimited(queues, OPEN_CONCURRENCY, async ({ topic, queueId }) => {
       const log = await loadLog(this.#parts, topic, queueId, directoriesOf(this.#root, topic, queueId))
-      await this.#cutToLog(log)
+      await this.#agree(log)
       this.#add(log)
     })
     const directory = `${this.#root}/compactionLog`
@@ -154,6 +156,17 @@ export class CompactionStore {
           { topic: name, path: `${directory}/${name}` },
           'there is a compaction log of a topic that is none of cleanup.policy=COMPACTION: it is left alone',
         )
+  }
+
+  /** Has what the commit log has, as far as that goes back. Rejects with DiskError. */
+  async #agree(log: CompactionLog): Promise<void> {
+    try {
+      await log.inTurn(() => this.#cutToLog(log))
+    } catch (error) {
+      if (!(error instanceof DamagedUnits)) throw error
+      await log.repair(error.segment)
+      await log.inTurn(() => this.#cutToLog(log))
+    }
   }
 
   /** What the commit log has lost (in a power cut, or because another master had other messages) must not stay here. */
@@ -219,7 +232,7 @@ export class CompactionStore {
     if (!this.#stopped) return
     this.#stopped = false
     // Another life of this store may have ended with fewer messages than were copied.
-    for (const log of this.#all()) await log.inTurn(() => this.#cutToLog(log))
+    for (const log of this.#all()) await this.#agree(log)
     this.#loops = new AbortController()
     const { signal } = this.#loops
     const loop = async (pause: () => number, run: () => Promise<void>) => {
@@ -329,7 +342,7 @@ export class CompactionStore {
   /** A queue that got its first message. An attempt to delete a topic of its name may have left files. */
   async #openQueue(topic: string, queueId: number): Promise<CompactionLog> {
     const log = await loadLog(this.#parts, topic, queueId, directoriesOf(this.#root, topic, queueId))
-    await this.#cutToLog(log)
+    await this.#agree(log)
     if (this.#store.maxOffset(topic, queueId) === 0) log.deleted = true
     else this.#add(log)
     return log
@@ -338,7 +351,7 @@ export class CompactionStore {
   async #copyQueue(log: CompactionLog): Promise<void> {
     const { topic, queueId } = log
     if (log.pending !== undefined) await log.inTurn(() => this.#finish(log))
-    if (log.copiedTo > this.#store.maxOffset(topic, queueId)) await log.inTurn(() => this.#cutToLog(log))
+    if (log.copiedTo > this.#store.maxOffset(topic, queueId)) await this.#agree(log)
     while (!log.deleted && log.copiedTo < this.#store.maxOffset(topic, queueId)) {
       const goesOn = await log.inTurn(() => this.#copySome(log))
       if (!goesOn) return
@@ -362,6 +375,7 @@ export class CompactionStore {
     let next = Math.max(log.copiedTo, inLogFrom)
     const messages: Kept[] = []
     let bytes = 0
+    let turnBytes = 0
     let mayBeMore = true
     const durable = this.#durableOffset
     const max = this.#store.maxOffset(topic, queueId)
@@ -390,6 +404,9 @@ export class CompactionStore {
       } finally {
         found.release()
       }
+      if (bytes - turnBytes <= TURN_BYTES) continue
+      turnBytes = bytes
+      await new Promise<void>(resolve => this.#world.clock.setImmediate(resolve))
     }
     if (log.deleted) return false
     try {
