@@ -66,9 +66,12 @@ export class TimerDequeue {
   /** A broker that was away for years need not look at each of their seconds. */
   #skipEmpty(): void {
     const state = this.#state
+    const nowMs = this.#world.clock.now()
+    // The clock was put ahead by more than a turn of the wheel.
+    if (this.#emptyFromMs === Number.POSITIVE_INFINITY && isFarBehind(state, nowMs))
+      this.#emptyFromMs = state.readTimeMs + WHEEL_SLOTS * state.wheel.precisionMs
     if (state.readTimeMs < this.#emptyFromMs) return
     this.#emptyFromMs = Number.POSITIVE_INFINITY
-    const nowMs = this.#world.clock.now()
     // While it is far behind nothing new has been put into the wheel.
     if (isFarBehind(state, nowMs)) state.readTimeMs = state.openFromMs = nowMs - (nowMs % state.wheel.precisionMs)
   }

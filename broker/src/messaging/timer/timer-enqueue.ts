@@ -36,6 +36,12 @@ interface Placed {
 export const isFarBehind = ({ readTimeMs, wheel }: TimerState, nowMs: number): boolean =>
   nowMs - readTimeMs > SLOTS_TOTAL * wheel.precisionMs
 
+/**
+ * The clock was put back: slots of times to come are delivered already. Nothing is taken up meanwhile, for it would have to go
+ * into a later slot than its own, and a wheel that is made anew could not tell that from having been delivered.
+ */
+export const isClockBehind = ({ openFromMs }: TimerState, nowMs: number): boolean => nowMs < openFromMs
+
 /** Moves messages from the timer's topic into the wheel; those that are due already, to where they are to go. */
 export class TimerEnqueue {
   readonly #world: World
@@ -88,7 +94,8 @@ export class TimerEnqueue {
   /** Takes up the next messages; false when there are none, or now is not the time. Rejects when the disk fails. */
   async batch(): Promise<boolean> {
     const state = this.#state
-    if (isFarBehind(state, this.#world.clock.now())) return false
+    const nowMs = this.#world.clock.now()
+    if (isFarBehind(state, nowMs) || isClockBehind(state, nowMs)) return false
     this.#correct()
     const from = state.queueOffset
     const max = this.#store.maxOffset(TIMER_TOPIC, 0)
@@ -192,7 +199,7 @@ export class TimerEnqueue {
     const state = this.#state
     const { precisionMs } = state.wheel
     const enqueueMs = this.#step(this.#world.clock.now())
-    // After the clock was put back, slots of times to come are delivered already: late rather than never.
+    // The clock may be put back just now: slots of times to come are delivered already then, and late is better than never.
     let timeMs = Math.max(this.#step(waiting.message.slotMs), state.openFromMs)
     let magic = waiting.message.recalls === undefined ? MAGIC_DEFAULT : MAGIC_DEFAULT | MAGIC_DELETE
     const tooFarMs = timeMs - enqueueMs - this.#windowMs

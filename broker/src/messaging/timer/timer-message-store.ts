@@ -26,6 +26,8 @@ export interface TimerConfig extends TimerSettings {
 const TRY_AGAIN_MS = 500
 /** How often the loops look when nobody wakes them. */
 const IDLE_MS = 1000
+/** A clock that was put back by less is waited for. */
+const CLOCK_BACK_MS = 60_000
 /** How often a slot that has to wait is looked at again. */
 const BLOCKED_MS = 5
 const CLEAN_MS = 30_000
@@ -190,6 +192,7 @@ export class TimerMessageStore implements BackgroundService {
 
   async #deliver(state: TimerState): Promise<number> {
     if (this.#config.timerStopDequeue) return IDLE_MS
+    await this.#followClockBack(state)
     try {
       if (await this.#dequeue!.next()) return 0
     } catch (error) {
@@ -199,6 +202,23 @@ export class TimerMessageStore implements BackgroundService {
       return 0
     }
     return Math.max(BLOCKED_MS, Math.min(IDLE_MS, this.#dequeue!.dueInMs))
+  }
+
+  /**
+   * A clock that was put back by more than a moment: until it comes to where it was, nothing would be delivered, and that may be
+   * years. The wheel is made anew for the time that it is now; what was delivered then does not come again.
+   */
+  async #followClockBack(state: TimerState): Promise<void> {
+    const nowMs = this.#world.clock.now()
+    if (state.readTimeMs - nowMs <= CLOCK_BACK_MS) return
+    this.#world.log.warn(
+      { nowMs, deliveredToMs: state.readTimeMs },
+      'the clock was put back: timer wheel and log are made anew from the messages',
+    )
+    await this.#rebuild(state)
+    const { precisionMs } = state.wheel
+    const stepMs = this.#world.clock.now()
+    state.readTimeMs = state.openFromMs = stepMs - (stepMs % precisionMs)
   }
 
   #rebuild(state: TimerState): Promise<void> {
@@ -370,8 +390,9 @@ export class TimerMessageStore implements BackgroundService {
     const next = await this.#notTakenUp(state)
     let first = Number.POSITIVE_INFINITY
     const end = Math.max(this.#world.clock.now(), state.openFromMs) + enqueue.windowMs + 2 * wheel.precisionMs
-    await wheel.survey(state.readTimeMs, end, ({ firstPos }) => {
-      if (firstPos >= log.min && firstPos < first) first = firstPos
+    await wheel.survey(state.readTimeMs, end, ({ firstPos, lastPos }) => {
+      // A forced clean-up may have taken the first of a slot, and those behind it wait all the same.
+      if (lastPos >= log.min) first = Math.min(first, Math.max(firstPos, log.min))
     })
     if (!Number.isFinite(first)) return next
     const { physicalOffset } = await log.read(first)

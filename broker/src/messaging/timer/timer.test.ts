@@ -450,3 +450,45 @@ describe('recall', () => {
     ),
   )
 })
+
+describe('a clock that is put right', () => {
+  const YEARS = 3 * 365 * 24 * 3_600_000
+
+  test('after it was years ahead, messages come at their time, and what was delivered does not come again', async () => {
+    const sim = new Simulation(5)
+    await sim.run(
+      async () => {
+        const fixture = await startBroker(sim)
+        await after(fixture, 'before', 3_600_000)
+        await sim.sleep(2000)
+        fixture.host.jumpClock(YEARS)
+        await after(fixture, 'ahead', 3000)
+        // A turn of the wheel is looked through for what is overdue.
+        await sim.sleep(120_000)
+        expect((await bodies(fixture)).sort()).toEqual(['ahead', 'before'])
+        await after(fixture, 'ahead and waiting', 3_600_000)
+        fixture.host.jumpClock(-YEARS)
+        await after(fixture, 'right again', 5000)
+        await sim.sleep(10_000)
+        expect((await bodies(fixture)).sort()).toEqual(['ahead', 'before', 'right again'])
+      },
+      { maxVirtualMs: 4 * YEARS },
+    )
+  })
+
+  test(
+    'put back by minutes, and the wheel made anew: nothing is lost, nothing comes minutes late',
+    withBroker(async fixture => {
+      const { sim, host } = fixture
+      for (const seconds of [5, 30, 4000]) await after(fixture, `s${seconds}`, seconds * 1000)
+      await sim.sleep(10_000)
+      expect(await bodies(fixture)).toEqual(['s5'])
+      host.jumpClock(-600_000)
+      await after(fixture, 'new', 20_000)
+      await sim.sleep(30_000)
+      expect(await bodies(fixture)).toEqual(['s5', 'new'])
+      await sim.sleep(700_000)
+      expect(await bodies(fixture)).toEqual(['s5', 'new', 's30'])
+    }),
+  )
+})
