@@ -10,8 +10,8 @@ import { parseArgs } from 'node:util'
 import { type BrokerConfig, brokerConfig } from '@rocketcluster/config'
 import type { TlsServerOptions } from '@rocketcluster/world'
 import { localAddress, nodeLog, nodeWorld, runProcess, serveHttp } from '@rocketcluster/world/node'
-import { Broker } from './broker.ts'
 import { metricsRegistry } from './metrics.ts'
+import { ResyncingBroker } from './resyncing-broker.ts'
 
 const USAGE = `usage: broker [-c broker.conf] [-n host:port;host:port] [-p]
 
@@ -45,8 +45,13 @@ await runProcess(async () => {
   const log = nodeLog({ level: config.logLevel, name: `broker ${config.brokerName}` })
   for (const warning of warnings) log.warn({}, warning)
   const world = nodeWorld({ log })
-  const broker = await Broker.start(world, { config, tls: tlsOf(config), physicalMemoryBytes: memoryBytes() })
-  const metrics = metricsRegistry(broker.services)
+  const broker = await ResyncingBroker.start(world, { config, tls: tlsOf(config), physicalMemoryBytes: memoryBytes() })
+  let metrics = { broker: broker.current, registry: metricsRegistry(broker.current.services) }
+  const registry = () => {
+    if (metrics.broker !== broker.current)
+      metrics = { broker: broker.current, registry: metricsRegistry(broker.current.services) }
+    return metrics.registry
+  }
   const http =
     config.metricsExporterType === 'DISABLE'
       ? undefined
@@ -55,14 +60,17 @@ await runProcess(async () => {
           port: config.metricsPromExporterPort,
           routes: {
             '/livez': async () =>
-              broker.deadReason === undefined
+              broker.current.deadReason === undefined
                 ? { status: 200, body: 'ok\n' }
-                : { status: 503, body: `only a restart helps: ${broker.deadReason}\n` },
+                : { status: 503, body: `only a restart helps: ${broker.current.deadReason}\n` },
             '/readyz': async () =>
               broker.ready
                 ? { status: 200, body: 'ok\n' }
                 : { status: 503, body: 'not every name server has this broker yet\n' },
-            '/metrics': async () => ({ status: 200, contentType: metrics.contentType, body: await metrics.metrics() }),
+            '/metrics': async () => {
+              const { contentType } = registry()
+              return { status: 200, contentType, body: await registry().metrics() }
+            },
           },
         })
   return {

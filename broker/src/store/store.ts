@@ -16,6 +16,7 @@ import { CommitLog, type CommitLogOwner } from './commit-log.ts'
 import type { LogQueues } from './compaction/compaction-log.ts'
 import type { StoreConfig } from './config.ts'
 import type { ConsumeQueues } from './consume-queues.ts'
+import { emptyIfMarked } from './emptied-store.ts'
 import { type CompactedQueue, isRecordAt, MessageReader, type Units } from './get-message.ts'
 import type { IndexService } from './index-service.ts'
 import { LogFiles } from './log-files.ts'
@@ -108,6 +109,8 @@ export class Store {
     }
     const opened: { close(): Promise<void> }[] = []
     try {
+      if (await emptyIfMarked(disk, root, config.storePathCommitLog))
+        world.log.warn({ root }, 'the store was marked to be emptied: its log begins anew')
       const files = new LogFiles(disk, config.storePathCommitLog, config.mappedFileSizeCommitLog, config.maxOpenFiles)
       opened.push(files)
       await files.load()

@@ -396,6 +396,38 @@ describe('its files', () => {
   )
 
   test(
+    'are made anew from the commit log when they are gone',
+    withTable(async fixture => {
+      await fill(fixture, 20, 3)
+      await compact(fixture)
+      await fixture.broker.stop()
+      await fixture.host.world.disk.removeTree('/store/compaction')
+      const again = await fixture.restart('kill')
+      expect(await readAll(again, TOPIC)).toHaveLength(60)
+      await compact(again)
+      expect(await readAll(again, TOPIC)).toHaveLength(20)
+    }),
+  )
+
+  test(
+    'are compacted from the beginning when nobody knows how far they were',
+    withTable(async fixture => {
+      await fill(fixture, 20, 3)
+      await compact(fixture)
+      await fixture.broker.stop()
+      const { disk } = fixture.host.world
+      const file = await disk.open('/store/compaction/position-checkpoint', 'readWrite')
+      await file.write([Buffer.from('no JSON')], 0)
+      await file.close()
+      await disk.remove('/store/compaction/position-checkpoint.bak')
+      const again = await fixture.restart('kill')
+      expect(newest(await readAll(again, TOPIC)).size).toBe(20)
+      await compact(again)
+      expect(await readAll(again, TOPIC)).toHaveLength(20)
+    }),
+  )
+
+  test(
     'are read for what the commit log has lost before the consume queue hears of it',
     withTable(async fixture => {
       for (let i = 0; i < 60; i++) await put(fixture, TOPIC, `k${i}`, 'v'.repeat(1000))
