@@ -3,9 +3,11 @@ import { namesrvConfig } from '@rocketcluster/config'
 import { Nameserver } from '@rocketcluster/nameserver'
 import { brokerRequests } from '@rocketcluster/protocol'
 import { type SimHost, Simulation } from '@rocketcluster/world/sim'
+import { Broker } from '../broker.ts'
+import { readQueue } from '../messaging/read-queue.ts'
 import { ResyncingBroker } from '../resyncing-broker.ts'
 import { LogFiles } from '../store/log-files.ts'
-import { type Fixture, PORT, settings, startBroker } from '../testing/broker-fixture.ts'
+import { type Fixture, PORT, propertiesOf, settings, startBroker } from '../testing/broker-fixture.ts'
 
 const MIB = 1024 ** 2
 
@@ -108,6 +110,40 @@ describe('a master and its slave', () => {
       await files.close()
       await slave.stop()
       await fixture.broker.stop()
+    }),
+  )
+
+  test(
+    'a slave that is made master by hand delivers what waits, and goes on where the queues end',
+    inGroup(async (fixture, sim) => {
+      const host = sim.host('slave')
+      const slave = await slaveOf(host)
+      const later = (body: string, pairs: Record<string, string>) =>
+        fixture.send('T', { body, properties: propertiesOf({ UNIQ_KEY: body, ...pairs }) })
+      await fixture.send('T', { body: 'now' })
+      await later('level, before', { DELAY: '1' })
+      await later('level, after', { DELAY: '5' })
+      await later('timer, before', { TIMER_DELAY_SEC: '3' })
+      await later('timer, after', { TIMER_DELAY_SEC: '90' })
+      await sim.sleep(20_000)
+      const queued = () => fixture.broker.services.store.maxOffset('T', 0)
+      expect(queued()).toBe(3)
+      await until(sim, () => endOf(slave.current) === endOf(fixture.broker), 'the log')
+      fixture.host.crash()
+      await slave.stop()
+      const config = settings(host, { namesrvAddr: 'ns:9876' })
+      const master = await Broker.start(host.world, { config, physicalMemoryBytes: 256 * MIB })
+      const { store } = master.services
+      expect(store.maxOffset('T', 0)).toBe(3)
+      await sim.sleep(120_000)
+      const bodies: string[] = []
+      for (let at = 0; at < store.maxOffset('T', 0); ) {
+        const { messages, nextOffset } = await readQueue(store, 'T', 0, at, 32)
+        bodies.push(...messages.map(({ storedBody }) => storedBody.toString()))
+        at = nextOffset
+      }
+      expect(bodies.sort()).toEqual(['level, after', 'level, before', 'now', 'timer, after', 'timer, before'])
+      await master.stop()
     }),
   )
 
