@@ -251,6 +251,7 @@ export class Broker {
             config,
             haPort,
             directory,
+            forgetTopic: topic => store.deleteTopic(topic),
             onTooFarBehind: options.onTooFarBehind ?? (() => {}),
           })
         : undefined

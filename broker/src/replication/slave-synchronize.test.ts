@@ -16,6 +16,7 @@ interface Pair {
   readonly synchronize: SlaveSynchronize
   /** Where the slave's log is said to end. */
   end: number
+  readonly forgotten: string[]
 }
 
 /** A master, and a slave that is told what the master knows; its log is only said to be there. */
@@ -27,7 +28,9 @@ function withPair(run: (pair: Pair) => Promise<void>): Promise<void> {
     const config = { ...settings(slaveHost), brokerRole: 'SLAVE' as const, brokerId: 1 }
     const slave = await Broker.start(slaveHost.world, { config, physicalMemoryBytes: 256 * MIB })
     const { topics, groups, offsets, requestModes } = slave.services
-    const pair = { sim, master, slaveHost, slave, end: 0 } as Pair & { synchronize: SlaveSynchronize }
+    const pair = { sim, master, slaveHost, slave, end: 0, forgotten: [] as string[] } as Pair & {
+      synchronize: SlaveSynchronize
+    }
     pair.synchronize = new SlaveSynchronize({
       world: slaveHost.world,
       client: new RemotingClient(slaveHost.world, {}),
@@ -41,6 +44,7 @@ function withPair(run: (pair: Pair) => Promise<void>): Promise<void> {
       groups,
       offsets,
       requestModes,
+      forgetTopic: async topic => void pair.forgotten.push(topic),
       directory: '/store/config',
     })
     pair.synchronize.start()
@@ -94,6 +98,7 @@ test('topics, groups, offsets and request modes follow within two seconds, versi
     await seconds(pair, 3)
     expect(slave.services.topics.get('Orders')).toBeUndefined()
     expect(slave.services.offsets.query('billing', 'Orders', 0)).toBeUndefined()
+    expect(pair.forgotten).toEqual(['Orders'])
   }))
 
 test('progress of delays is put down only when the log has come as far as the master’s was', () =>

@@ -12,6 +12,7 @@ import { replaceFile, type World } from '@rocketcluster/world'
 import type { MessageRequestModes } from '../messaging/pop/message-request-modes.ts'
 import type { ConsumerOffsets } from '../metadata/consumer-offsets.ts'
 import type { SubscriptionGroups } from '../metadata/subscription-groups.ts'
+import { isSystemTopic } from '../metadata/system-topics.ts'
 import type { Topics } from '../metadata/topics.ts'
 import { makeDurableDirectory } from '../store/make-directory.ts'
 import type { ReplicatedLog } from './replicated-log.ts'
@@ -30,6 +31,8 @@ export interface SlaveSynchronizeParts {
   readonly groups: SubscriptionGroups
   readonly offsets: ConsumerOffsets
   readonly requestModes: MessageRequestModes
+  /** The master has deleted it: its queues go. */
+  readonly forgetTopic: (topic: string) => Promise<void>
   /** `<storePathRootDir>/config` */
   readonly directory: string
 }
@@ -121,7 +124,12 @@ export class SlaveSynchronize {
     const table = [...body.topicConfigTable].map(
       ([topicName, config]) => [topicName, { ...config, topicName }] as const,
     )
+    const had = [...topics.all()].map(({ topicName }) => topicName)
+    // An older master may have fewer topics of its own; what lies in ours of them is not deleted.
+    const gone = had.filter(name => !body.topicConfigTable.has(name) && !isSystemTopic(name, topics.options))
     await topics.adopt(new Map(table), body.dataVersion)
+    // Their queues too: one of the same name begins anew at 0, on the master and in its log.
+    for (const topic of gone) await this.#parts.forgetTopic(topic)
   }
 
   async #groups(address: string): Promise<void> {
