@@ -9,7 +9,13 @@ const files = readdirSync(examples).filter(name => name.endsWith('.yaml'))
 
 test('there are some, quickstart among them', () => {
   expect(files).toEqual(
-    expect.arrayContaining(['quickstart.yaml', 'several-masters.yaml', 'sync-flush.yaml', 'tuned.yaml']),
+    expect.arrayContaining([
+      'master-slaves.yaml',
+      'quickstart.yaml',
+      'several-masters.yaml',
+      'sync-flush.yaml',
+      'tuned.yaml',
+    ]),
   )
 })
 

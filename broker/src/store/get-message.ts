@@ -181,6 +181,7 @@ export class MessageReader {
     const perFile = this.#config.mappedFileSizeConsumeQueue / UNIT_SIZE
     const offset = scan.result.nextBeginOffset
     scan.result.status = 'OFFSET_FOUND_NULL'
+    scan.result.hasGaps = true
     scan.result.nextBeginOffset = Math.min((Math.floor(offset / perFile) + 1) * perFile, scan.result.maxOffset)
     return scan.result
   }

@@ -66,6 +66,19 @@ export default suite('up', ({ test }) => {
     assert.equal(new Set(received.map(({ n }) => n)).size, 60)
     await stops(child)
   })
+  test('a master and two slaves: a dead slave fails no send, and a dead master comes back with everything', async context => {
+    const directory = join(await context.directory(), 'data')
+    const { child, report } = await startUp(context, example('master-slaves.yaml'), directory)
+    const [master, slave] = report.processes.filter(({ kind }) => kind === 'broker')
+    const where = { 'name-server': report.nameServers.join(';'), topic: 'up-slaves' }
+    assert.equal((await runToEnd(java, 'send', { ...where, count: 40 })).sent.length, 40)
+    process.kill(slave!.pid, 'SIGKILL')
+    assert.equal((await runToEnd(java, 'send', { ...where, start: 40, count: 40 })).sent.length, 40)
+    process.kill(master!.pid, 'SIGKILL')
+    const { received } = await runToEnd(java, 'push', { ...where, expect: 80, seconds: 90, group: 'up-slaves' })
+    assert.equal(new Set(received.map(({ n }) => n)).size, 80)
+    await stops(child)
+  })
 })
 
 async function stops(child: ReturnType<typeof startChild>): Promise<void> {
