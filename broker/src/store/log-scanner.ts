@@ -40,7 +40,7 @@ export interface ScanOptions {
  * The CRC covers the body only. What a write that was cut short has not reached are zeros, from anywhere to the record's
  * end, or in whole sectors: neither a topic nor properties look like that.
  */
-function isTorn(buffer: Buffer, at: number, record: CheckedRecord): boolean {
+export function isTorn(buffer: Buffer, at: number, record: CheckedRecord): boolean {
   const { topicAt, topicLength, propertiesAt, propertiesLength, physicalOffset } = record
   if (topicLength === 0 || record.storeTimestamp <= 0) return true
   if (buffer.subarray(topicAt, topicAt + topicLength).includes(0)) return true

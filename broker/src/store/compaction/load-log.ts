@@ -42,7 +42,9 @@ export async function loadLog(
     const before = list.at(-1)?.lastOffset ?? -1
     const isWhole =
       names.cq.includes(name) && (await findUnits(parts, segment, isLast, inLogFrom)) && segment.firstOffset > before
-    if (!isWhole) {
+    // Messages that had not come to be in its queue file are still in the commit log.
+    const comesAgain = isLast && segment.units === 0 && names.cq.includes(name) && inLogFrom <= before + 1
+    if (!isWhole && !comesAgain) {
       const skippedBytes = await rebuildUnits(parts, segment, before)
       if (segment.units > 0)
         world.log.error(

@@ -1,4 +1,6 @@
 import { checkRecord, getLong, javaHashUtf8, MIN_RECORD_SIZE, PropertyFinder } from '@rocketcluster/protocol/internal'
+import { isTorn } from '../log-scanner.ts'
+import { makeDurableDirectory } from '../make-directory.ts'
 import type { Segment, SegmentParts } from './segments.ts'
 import { putSparseUnit, SPARSE_UNIT_SIZE } from './sparse-unit.ts'
 
@@ -30,7 +32,9 @@ export async function rebuildUnits(parts: SegmentParts, segment: Segment, afterO
       while (at < length) {
         const check = checkRecord(buffer, at, length)
         if (check.kind === 'record' && check.physicalOffset === segment.start + position + at) {
-          if (check.queueOffset > last && (count + 1) * SPARSE_UNIT_SIZE < cqBytes) {
+          // What a power cut has left of a write that nobody had synced; sectors count from the file's start.
+          const isCut = isTorn(buffer, at, { ...check, physicalOffset: position + at })
+          if (!isCut && check.queueOffset > last && (count + 1) * SPARSE_UNIT_SIZE < cqBytes) {
             properties.scan(buffer, check.propertiesAt, check.propertiesAt + check.propertiesLength)
             const tagsCode = properties.has(0) ? javaHashUtf8(buffer, properties.starts[0]!, properties.ends[0]!) : 0
             putSparseUnit(units, count * SPARSE_UNIT_SIZE, {
@@ -69,7 +73,8 @@ export async function rebuildUnits(parts: SegmentParts, segment: Segment, afterO
     }
   })
   await parts.files.forget(segment.cqPath)
-  // It may be missing.
+  // It may be missing, with its directory.
+  await makeDurableDirectory(parts.disk, segment.cqPath.slice(0, segment.cqPath.lastIndexOf('/')))
   const file = await parts.disk.open(segment.cqPath, 'create')
   try {
     await file.truncate(0)
