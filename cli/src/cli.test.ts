@@ -61,8 +61,8 @@ describe('up refuses a manifest and makes nothing', () => {
       'spec.broker.config.fileReservedTime: "never" is not a whole number; allowed is a whole number from 1 to 1000000',
     ],
     [
-      'spec: { broker: { replicas: 3 } }',
-      'spec.broker.replicas: 3 needs replication, which this version does not have yet; set spec.broker.replicas: 1',
+      'spec: { broker: { replicas: 2, durability: { minInSyncReplicas: 3 } } }',
+      'spec.broker.durability.minInSyncReplicas: 3 is above spec.broker.replicas: a group cannot have more members in sync than members (line 4)',
     ],
   ])('%s', async (spec, problem) => {
     const { code, stdout, stderr } = await runToEnd(['up', '-f', '-', '--data', join(directory, 'none')], {

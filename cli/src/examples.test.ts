@@ -30,6 +30,6 @@ test.each(files)('examples/%s is a RocketCluster that this version runs, without
     directory: `/data/${name}`,
   }))
   expect(warnings).toEqual([])
-  expect(cluster.spec.broker.replicas).toBe(1)
-  expect(processes).toHaveLength(cluster.spec.nameServer.replicas + cluster.spec.broker.groups)
+  const { nameServer, broker } = cluster.spec
+  expect(processes).toHaveLength(nameServer.replicas + broker.groups * broker.replicas)
 })

@@ -11,8 +11,9 @@ const FAR_LEVEL = 18
 const FAR_SECONDS = 7200
 /** A delayed message comes one second after its send, so a load of some seconds pays for most of its deliveries too. */
 const DELIVERED_MS = 3000
-/** About what a fill, or a look before, leaves for the disk. */
-const SETTLED_GIB = 2
+/** What a look before leaves for the disk, and a message of a fill: its record, its copy's, entries of queues, index and timer log. */
+const LOOK_GIB = 2
+const MESSAGE_GIB = 600 / 2 ** 30
 const NEAR = { level: 'delay:1', timer: 'timer:1' }
 const STEPS = ['empty', 'delayed', 'half', 'topics'] as const
 const TITLES = {
@@ -41,8 +42,8 @@ export const pending: Measure = {
   async run(session, { warmUpSeconds, seconds, backlog }) {
     const share = backlog < 2 ** 20 ? QUICK_SHARE : 1
     const figures: Record<string, number> = {}
-    const look = async (step: (typeof STEPS)[number]) => {
-      await session.settle(SETTLED_GIB)
+    const look = async (step: (typeof STEPS)[number], filled = 0) => {
+      await session.settle(LOOK_GIB + filled * MESSAGE_GIB)
       const plain = await costOf(session, 'plain', seconds)
       figures[`perSecond@${step}`] = plain.perSecond
       figures[`plainMicros@${step}`] = plain.cpuMicros
@@ -54,9 +55,9 @@ export const pending: Measure = {
     await look('empty')
     await fill(session, `delay:${FAR_LEVEL}`, PENDING.delayed / share)
     await fill(session, `timer:${FAR_SECONDS}`, PENDING.timed / share)
-    await look('delayed')
+    await look('delayed', (PENDING.delayed + PENDING.timed) / share)
     await fill(session, 'half', PENDING.half / share)
-    await look('half')
+    await look('half', PENDING.half / share)
     const topics = ['--topics', String(PENDING.topics / share), '--queues', '4']
     await session.load('topics-load.ts', 'BenchIdle', topics, timeoutMs(PENDING.topics / share / 10))
     await look('topics')

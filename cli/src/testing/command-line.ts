@@ -43,7 +43,19 @@ export class CommandLine {
   }
 }
 
+/** A command that ought to end by itself and does not is killed, so that the test fails and leaves nothing running. */
+const PATIENCE_MS = 20_000
+
 /** Runs a command line to its end. */
-export function runToEnd(args: readonly string[], options?: { cwd?: string; input?: string }): Promise<Finished> {
-  return new CommandLine(args, options).finished
+export async function runToEnd(
+  args: readonly string[],
+  options?: { cwd?: string; input?: string },
+): Promise<Finished> {
+  const command = new CommandLine(args, options)
+  const timer = setTimeout(() => command.process.kill('SIGTERM'), PATIENCE_MS)
+  try {
+    return await command.finished
+  } finally {
+    clearTimeout(timer)
+  }
 }
