@@ -47,10 +47,7 @@ export class CommandLine {
 const PATIENCE_MS = 20_000
 
 /** Runs a command line to its end. */
-export async function runToEnd(
-  args: readonly string[],
-  options?: { cwd?: string; input?: string },
-): Promise<Finished> {
+export async function runToEnd(args: readonly string[], options?: { cwd?: string; input?: string }): Promise<Finished> {
   const command = new CommandLine(args, options)
   const timer = setTimeout(() => command.process.kill('SIGTERM'), PATIENCE_MS)
   try {
