@@ -82,3 +82,50 @@ test(
     expect((await fixture.ask(ask.getBrokerRuntimeInfo, {})).body!.table.get('brokerActive')).toBe('true')
   }),
 )
+
+test(
+  'in flight is what was pulled and is not committed; a reset, or another consumer that begins again, takes it back',
+  withBroker(async fixture => {
+    for (let i = 0; i < 5; i++) await fixture.send('T', { body: `${i}` })
+    await fixture.broker.services.groups.find('CG')
+    const queue = { consumerGroup: 'CG', topic: 'T', queueId: 0 }
+    const pull = (queueOffset: number, maxMsgNums: number) =>
+      fixture.ask(ask.pullMessage, {
+        ...queue,
+        queueOffset,
+        maxMsgNums,
+        sysFlag: 4,
+        commitOffset: 0,
+        suspendTimeoutMillis: 0,
+        subscription: '*',
+        subVersion: 0,
+      })
+    const commit = (commitOffset: number) => fixture.ask(ask.updateConsumerOffset, { ...queue, commitOffset })
+    const group = 'consumer_group="CG",is_retry="false",is_system="false",topic="T"'
+    const now = async () => ({
+      inFlight: (await samples(fixture, 'rocketmq_consumer_inflight_messages'))[group],
+      ready: (await samples(fixture, 'rocketmq_consumer_ready_messages'))[group],
+      lag: (await samples(fixture, 'rocketmq_consumer_lag_messages'))[group],
+    })
+    await commit(0)
+    await pull(0, 4)
+    expect(await now()).toEqual({ inFlight: 4, ready: 1, lag: 5 })
+    const { body: stats } = await fixture.ask(ask.getConsumeStats, { consumerGroup: 'CG', topic: 'T' })
+    expect([...stats!.offsetTable.values()].find(({ brokerOffset }) => brokerOffset === 5)).toMatchObject({
+      consumerOffset: 0,
+      pullOffset: 4,
+    })
+    expect((await fixture.ask(ask.getBrokerConsumeStats, { isOrder: false })).body).toMatchObject({
+      totalDiff: 5,
+      totalInflightDiff: 4,
+    })
+    await commit(3)
+    expect(await now()).toEqual({ inFlight: 1, ready: 1, lag: 2 })
+    await pull(3, 1)
+    await commit(1)
+    await pull(1, 1)
+    expect(await now()).toEqual({ inFlight: 1, ready: 3, lag: 4 })
+    await fixture.broker.services.offsets.reset('CG', 'T', new Map([[0, 0]]))
+    expect(await now()).toEqual({ inFlight: 0, ready: 5, lag: 5 })
+  }),
+)

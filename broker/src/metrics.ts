@@ -55,13 +55,13 @@ interface Lag {
   readonly labels: Labels
   readonly topic: string
   readonly messages: number
-  /** Of these, what nobody has popped yet. What a consumer has pulled and not committed is among them: the broker does not know. */
+  /** Of these, what nobody has popped or pulled yet. */
   readonly ready: number
-  /** And what was popped and is not acknowledged. */
+  /** And what was popped and is not acknowledged, or pulled and not committed. */
   readonly inFlight: number
   /** The queues that hold messages not yet consumed, with the first such offset. */
   readonly behind: Places
-  /** As above, of messages that nobody has popped. */
+  /** As above, of messages that nobody has popped or pulled. */
   readonly waiting: Places
 }
 
@@ -78,15 +78,19 @@ function* lags(services: BrokerServices): Generator<Lag> {
     const waiting: [number, number][] = []
     for (const [queueId, queueOffset] of queues) {
       const popped = pops.ledger.positionOf(topic, group, queueId)
-      const from = Math.max(queueOffset, popped?.nextOffset ?? 0, store.minOffset(topic, queueId))
-      const notPopped = Math.max(0, store.maxOffset(topic, queueId) - from)
-      const invisible = popped?.inFlight ?? 0
-      ready += notPopped
+      const max = store.maxOffset(topic, queueId)
+      const min = store.minOffset(topic, queueId)
+      const committed = Math.max(queueOffset, min, popped?.nextOffset ?? 0)
+      // Who pops commits what has been popped; what is pulled beyond that is with consumers that have not said more yet.
+      const given = Math.min(max, Math.max(committed, offsets.pullOffset(group, topic, queueId) ?? 0))
+      const notGiven = Math.max(0, max - given)
+      const invisible = (popped?.inFlight ?? 0) + Math.max(0, given - committed)
+      ready += notGiven
       inFlight += invisible
-      if (notPopped > 0) waiting.push([queueId, from])
-      if (notPopped + invisible === 0) continue
-      messages += notPopped + invisible
-      behind.push([queueId, Math.min(from, popped?.firstInFlight ?? from)])
+      if (notGiven > 0) waiting.push([queueId, given])
+      if (notGiven + invisible === 0) continue
+      messages += notGiven + invisible
+      behind.push([queueId, Math.min(committed, popped?.firstInFlight ?? committed)])
     }
     const labels = {
       consumer_group: group,
@@ -304,7 +308,7 @@ const definitions: readonly Definition[] = [
   },
   {
     name: 'rocketmq_consumer_ready_messages',
-    help: 'Messages stored that no consumer of the group has popped, or as far as is known pulled.',
+    help: 'Messages stored that no consumer of the group has popped or pulled yet.',
     type: 'gauge',
     *collect(services) {
       for (const { labels, ready } of lags(services)) yield { labels, value: ready }
@@ -312,7 +316,7 @@ const definitions: readonly Definition[] = [
   },
   {
     name: 'rocketmq_consumer_inflight_messages',
-    help: 'Messages popped and not yet acknowledged.',
+    help: 'Messages popped and not yet acknowledged, or pulled and not yet committed.',
     type: 'gauge',
     *collect(services) {
       for (const { labels, inFlight } of lags(services)) yield { labels, value: inFlight }

@@ -11,13 +11,16 @@ export const getBrokerConsumeStats: Handler<'getBrokerConsumeStats'> = async ({ 
   const byGroup = new Map<string, ConsumeStats[]>()
   for (const { groupName } of groups.all()) byGroup.set(groupName, [])
   let totalDiff = 0
+  let totalInflightDiff = 0
   for (const [topicName, group] of [...offsets.entries()]) {
     const list = byGroup.get(group)
     const topic = topics.get(topicName)
     if (!list || !topic || (isOrder && !topic.order) || hasLeft(context, group, topicName)) continue
     const progress = await groupProgress(context, group, [topic], ({ writeQueueNums }) => writeQueueNums)
-    for (const { brokerOffset, consumerOffset } of progress.offsetTable.values())
+    for (const { brokerOffset, consumerOffset, pullOffset } of progress.offsetTable.values()) {
       totalDiff += brokerOffset - consumerOffset
+      totalInflightDiff += pullOffset - consumerOffset
+    }
     list.push(progress)
   }
   return {
@@ -25,8 +28,7 @@ export const getBrokerConsumeStats: Handler<'getBrokerConsumeStats'> = async ({ 
       brokerAddr: brokerAddress,
       consumeStatsList: [...byGroup].map(([group, list]) => new Map([[group, list]])),
       totalDiff,
-      // What is pulled and not yet committed is not counted on this side: pullOffset equals consumerOffset.
-      totalInflightDiff: 0,
+      totalInflightDiff,
     },
   }
 }

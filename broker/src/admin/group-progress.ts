@@ -14,7 +14,7 @@ async function queueProgress(
   return {
     brokerOffset: store.maxOffset(topic, queueId),
     consumerOffset,
-    pullOffset: consumerOffset,
+    pullOffset: offsets.pullOffset(group, topic, queueId) ?? consumerOffset,
     lastTimestamp: Math.max(0, last),
   }
 }

@@ -191,6 +191,7 @@ function answer(
   status: ResponseCodeName,
 ): PullAnswer {
   context.stats.got(header.topic, header.consumerGroup, result)
+  context.offsets.pulled(header.consumerGroup, header.topic, header.queueId, result.nextBeginOffset)
   const slow = result.suggestPullingFromSlave && context.config.slaveReadEnable
   const group = context.groups.get(header.consumerGroup)
   return {

@@ -13,6 +13,8 @@ export class ConsumerOffsets {
   readonly #table = new Map<string, Map<number, number>>()
   /** As above, set by a reset on the server; wins once over what the consumer commits. */
   readonly #resets = new Map<string, Map<number, number>>()
+  /** Topic → group → by queue id, what its consumers will pull next. Not saved: they say so again with their next pull. */
+  readonly #pulled = new Map<string, Map<string, number[]>>()
   readonly #file: JsonFile
   readonly #world: World
   #dirty = false
@@ -53,6 +55,26 @@ export class ConsumerOffsets {
     return true
   }
 
+  /** A consumer has been given everything before `queueOffset`. */
+  pulled(group: string, topic: string, queueId: number, queueOffset: number): void {
+    let groups = this.#pulled.get(topic)
+    if (!groups) this.#pulled.set(topic, (groups = new Map()))
+    const queues = groups.get(group)
+    if (queues) queues[queueId] = queueOffset
+    else {
+      const first: number[] = []
+      first[queueId] = queueOffset
+      groups.set(group, first)
+    }
+  }
+
+  /** Everything before it has been given to a consumer, or is committed; undefined when neither is known. */
+  pullOffset(group: string, topic: string, queueId: number): number | undefined {
+    const committed = this.query(group, topic, queueId)
+    const pulled = this.#pulled.get(topic)?.get(group)?.[queueId]
+    return committed === undefined || pulled === undefined ? (pulled ?? committed) : Math.max(committed, pulled)
+  }
+
   /**
    * A reset by an operator, by queue id: what consumers commit is ignored until one of them has pulled from the new
    * offset. Resolves when it is on disk. Throws DiskError; the group goes on where it was then.
@@ -65,6 +87,7 @@ export class ConsumerOffsets {
     for (const [queueId, target] of targets) {
       resets.set(queueId, target)
       this.#set(key, queueId, target)
+      this.#pulled.get(topic)?.delete(group)
     }
     try {
       await this.flush()
@@ -139,10 +162,12 @@ export class ConsumerOffsets {
 
   deleteGroup(group: string): void {
     for (const topic of this.topicsOf(group)) this.#forget(`${topic}@${group}`)
+    for (const groups of this.#pulled.values()) groups.delete(group)
   }
 
   deleteTopic(topic: string): void {
     for (const group of this.groupsOf(topic)) this.#forget(`${topic}@${group}`)
+    this.#pulled.delete(topic)
   }
 
   #forget(key: string): void {
