@@ -9,6 +9,7 @@ import {
   UniqKeyGenerator,
 } from '@rocketcluster/protocol'
 import { type HotHandler, RemotingClient, RemotingServer } from '@rocketcluster/remoting'
+import { parseAddress } from '@rocketcluster/remoting/internal'
 import type { Log, Timer, TlsServerOptions, World } from '@rocketcluster/world'
 import type { BackgroundService } from './background-service.ts'
 import { notifyMembers } from './clients/notify-members.ts'
@@ -35,12 +36,34 @@ export interface BrokerOptions {
   readonly tls?: TlsServerOptions
   /** The memory this process may count with, in bytes: what accessMessageInMemoryMaxRatio is a part of. */
   readonly physicalMemoryBytes: number
-  /** One that is open already, from this broker's role before; it is opened anew without. */
+  /** One that is open already; it stays open when the broker stops. Opened, and closed, by the broker without. */
   readonly store?: Store
-  /** With which epoch this broker has become master; none outside of controller mode. */
-  readonly masterEpoch?: number
+  /** One that is in force already, with run-time changes; made from `config` without. */
+  readonly configuration?: Configuration
+  /** In a group whose master a controller chooses: what this broker is in it now. */
+  readonly role?: Role
   /** A slave whose master's log begins only behind the end of its own. It follows no more; see `LinkClientOptions`. */
   readonly onTooFarBehind?: (minOffset: number) => void
+}
+
+/** What a broker is in a group whose master a controller chooses, until it becomes something else. */
+export interface Role {
+  /** Since which epoch it is master; undefined for a slave. */
+  readonly masterEpoch: number | undefined
+  startReplication(parts: ReplicationParts): Promise<Replication>
+}
+
+/** What replication needs of its broker. */
+export interface ReplicationParts extends BrokerParts {
+  readonly world: World
+  readonly client: RemotingClient
+  readonly store: Store
+  /** Live: read at every use. */
+  readonly config: BrokerConfig
+  /** Where links are served; 0 takes any free port. */
+  readonly haPort: number
+  /** `<storePathRootDir>/config` */
+  readonly directory: string
 }
 
 /**
@@ -60,6 +83,8 @@ const SEND_CODES = [
   handledRequests.sendBatchMessage.code,
 ]
 const FAST_PORT_DISTANCE = 2
+/** MixAll.MASTER_ID */
+const MASTER_ID = 0
 const HA_PORT_DISTANCE = 1
 
 const HANDLED_CODES: ReadonlySet<number> = new Set(Object.values(handledRequests).map(({ code }) => code))
@@ -133,8 +158,9 @@ export class Broker {
    * stays open then.
    */
   static async start(world: World, options: BrokerOptions): Promise<Broker> {
-    const configuration = new Configuration(world.disk, options.config)
+    const configuration = options.configuration ?? new Configuration(world.disk, options.config)
     const config = configuration.current
+    const { role } = options
     const directory = `${config.storePathRootDir}/config`
     // The address stands in every record. Its port is known only when it is bound, and nothing is appended before.
     const storeHost = options.store?.storeHost ?? encodeHost(config.brokerIP1, config.listenPort)
@@ -154,7 +180,7 @@ export class Broker {
       const parts = await openParts(world, config, store, directory)
       const { topics, offsets, filters, stats, clients, heldPulls, orderLocks, recentStats } = parts
       const { throughput, schedule, timer, transactions, pops } = parts
-      if (options.masterEpoch !== undefined) becomeMaster(parts, store, options.masterEpoch, world.log)
+      if (role?.masterEpoch !== undefined) becomeMaster(parts, store, role.masterEpoch, world.log)
       const uniqKeys = new UniqKeyGenerator({
         clock: world.clock,
         ip: storeHost.subarray(0, storeHost.length - 4),
@@ -187,10 +213,12 @@ export class Broker {
           code => [code, (frame, connection) => hotHandlers[code]!(frame, connection)] satisfies [number, HotHandler],
         ),
       )
-      const serve = (port: number, excludeCodes: readonly number[], closed: (connectionId: number) => void) =>
+      let connectionIds = 0
+      const serve = (port: number, excludeCodes: readonly number[]) =>
         new RemotingServer(world, {
           host: config.bindAddress,
           port,
+          nextConnectionId: () => connectionIds++,
           tls: options.tls,
           requests: handledRequests,
           handlers: isSlave ? slaveHandlers : brokerHandlers,
@@ -201,21 +229,20 @@ export class Broker {
           hot,
           onClose: connection => {
             clients.channelClosed(connection)
-            closed(connection.id)
+            heldPulls.connectionClosed(connection.id)
+            pops.connectionClosed(connection.id)
           },
           // A stranger's codes are one: each would cost a histogram for ever.
           onRequest: ({ code, status, latencyMs, oneWay }) =>
             stats.answered(HANDLED_CODES.has(code) ? code : UNKNOWN_CODE, status, latencyMs, oneWay, false),
         })
-      // Only here are pulls and pops held, and each server counts its connections from 0.
-      const main = serve(config.listenPort, [], id => {
-        heldPulls.connectionClosed(id)
-        pops.connectionClosed(id)
-      })
+      const main = serve(config.listenPort, [])
       const { port } = await main.start()
       started.push({ close: () => main.close({ graceMs: 0 }) })
-      storeHost.writeInt32BE(port, storeHost.length - 4)
-      const brokerAddress = printHost({ address: config.brokerIP1, port })
+      // Clients keep the group's address, whoever is its master; so do the ids of its messages.
+      const isGroupMaster = role?.masterEpoch !== undefined && config.groupAddress !== ''
+      const brokerAddress = isGroupMaster ? config.groupAddress : printHost({ address: config.brokerIP1, port })
+      storeHost.writeInt32BE(parseAddress(brokerAddress).port, storeHost.length - 4)
       const sends = new Sends({
         config,
         topics,
@@ -242,28 +269,10 @@ export class Broker {
       services.brokerAddress = brokerAddress
       // With a port that nobody chose, its neighbour may be somebody's.
       const haPort = config.haListenPort || (config.listenPort === 0 ? 0 : port + HA_PORT_DISTANCE)
-      const slave = isSlave
-        ? new SlaveReplication({
-            ...parts,
-            world,
-            client,
-            log: store,
-            config,
-            haPort,
-            directory,
-            forgetTopic: topic => store.deleteTopic(topic),
-            onTooFarBehind: options.onTooFarBehind ?? (() => {}),
-          })
-        : undefined
+      const replicationParts: ReplicationParts = { ...parts, world, client, store, config, haPort, directory }
+      const slave = isSlave && role === undefined ? classicSlave(replicationParts, options) : undefined
       const replication =
-        slave ??
-        (await MasterReplication.start({
-          world,
-          config,
-          log: store,
-          port: haPort,
-          refuseWrites: reason => store.refuseWrites(reason),
-        }))
+        (await role?.startReplication(replicationParts)) ?? slave ?? (await classicMaster(replicationParts))
       started.push({ close: () => replication.stop() })
       services.replication = replication
       const nameServers = new NameServers(
@@ -272,7 +281,8 @@ export class Broker {
         {
           clusterName: config.brokerClusterName,
           brokerName: config.brokerName,
-          brokerId: config.brokerId,
+          // Clients know a master by this id; a controller by its own.
+          brokerId: role?.masterEpoch === undefined ? config.brokerId : MASTER_ID,
           brokerAddr: brokerAddress,
           haServerAddr: replication.haAddress,
           body: only => ({
@@ -309,10 +319,16 @@ export class Broker {
       // Whatever a request may ask for is there now.
       const servers = [main]
       if (config.listenPort > FAST_PORT_DISTANCE) {
-        const fast = serve(config.listenPort - FAST_PORT_DISTANCE, NOT_ON_FAST_PORT, () => {})
-        await fast.start()
-        started.push({ close: () => fast.close({ graceMs: 0 }) })
-        servers.push(fast)
+        servers.push(serve(config.listenPort - FAST_PORT_DISTANCE, NOT_ON_FAST_PORT))
+      }
+      if (isGroupMaster && config.groupListenPort !== 0) {
+        servers.push(serve(config.groupListenPort, []))
+        if (config.groupListenPort > FAST_PORT_DISTANCE)
+          servers.push(serve(config.groupListenPort - FAST_PORT_DISTANCE, NOT_ON_FAST_PORT))
+      }
+      for (const server of servers.slice(1)) {
+        await server.start()
+        started.push({ close: () => server.close({ graceMs: 0 }) })
       }
 
       const every = (periodMs: number, run: () => void) => world.clock.setInterval(run, periodMs)
@@ -358,24 +374,34 @@ export class Broker {
    * answered, then everything is synced and the store is closed, unless it was given. Harmless when called twice.
    */
   stop(): Promise<void> {
-    this.#stopping ??= this.#stop()
+    this.#stopping ??= this.#stop(true)
     return this.#stopping
   }
 
-  async #stop(): Promise<void> {
+  /**
+   * Stops at once, to go on in another role: connections are closed, and what was not answered is not. The name servers hear
+   * nothing: who is master now tells them, under the same name.
+   */
+  stopForRole(): Promise<void> {
+    this.#stopping ??= this.#stop(false)
+    return this.#stopping
+  }
+
+  async #stop(leaves: boolean): Promise<void> {
     const { world, config, nameServers, heldPulls, pops, filters, offsets, topics, groups, store, sends, clients } =
       this.services
-    await nameServers.stop()
+    if (leaves) await nameServers.stop()
+    else nameServers.fallSilent()
     // Every connection that closes now would tell all others.
     clients.onMembersChanged = () => {}
-    for (const server of this.#servers) server.goAway()
+    if (leaves) for (const server of this.#servers) server.goAway()
     heldPulls.close()
     pops.close()
-    const patienceEndMs = world.clock.monotonicMs() + LAST_ANSWERS_MS
+    const patienceEndMs = world.clock.monotonicMs() + (leaves ? LAST_ANSWERS_MS : 0)
     // What is stored is acknowledged before its connection closes: else its producer sends it again.
     while (sends.outstanding > 0 && world.clock.monotonicMs() < patienceEndMs)
       await world.clock.sleep(LAST_ANSWERS_LOOK_MS)
-    const graceMs = config.enableShutdownGracefully ? config.shutdownWaitTimeSeconds * 1000 : 0
+    const graceMs = leaves && config.enableShutdownGracefully ? config.shutdownWaitTimeSeconds * 1000 : 0
     await Promise.all(this.#servers.map(server => server.close({ graceMs })))
     for (const timer of this.#timers) timer.cancel()
     const ended = await Promise.allSettled(this.#background.map(service => service.stop()))
@@ -386,8 +412,18 @@ export class Broker {
       if (result.status === 'rejected')
         this.#log.error({ error: result.reason }, 'metadata or progress could not be saved')
     if (this.#ownsStore) await store.close()
-    this.#log.info({}, 'the broker has stopped')
+    if (leaves) this.#log.info({}, 'the broker has stopped')
   }
+}
+
+function classicSlave(parts: ReplicationParts, { onTooFarBehind = () => {} }: BrokerOptions): SlaveReplication {
+  const { store } = parts
+  return new SlaveReplication({ ...parts, log: store, forgetTopic: topic => store.deleteTopic(topic), onTooFarBehind })
+}
+
+function classicMaster(parts: ReplicationParts): Promise<MasterReplication> {
+  const { store, haPort: port } = parts
+  return MasterReplication.start({ ...parts, log: store, port, refuseWrites: reason => store.refuseWrites(reason) })
 }
 
 /** What the broker knows is as good as what the masters before it knew; from now on its own word counts. */

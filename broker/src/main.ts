@@ -9,7 +9,8 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type BrokerConfig, brokerConfig } from '@rocketcluster/config'
 import type { TlsServerOptions } from '@rocketcluster/world'
-import { localAddress, nodeLog, nodeWorld, runProcess, serveHttp } from '@rocketcluster/world/node'
+import { localAddress, machineBootId, nodeLog, nodeWorld, runProcess, serveHttp } from '@rocketcluster/world/node'
+import { ControlledBroker } from './controlled-broker.ts'
 import { metricsRegistry } from './metrics.ts'
 import { ResyncingBroker } from './resyncing-broker.ts'
 
@@ -45,7 +46,10 @@ await runProcess(async () => {
   const log = nodeLog({ level: config.logLevel, name: `broker ${config.brokerName}` })
   for (const warning of warnings) log.warn({}, warning)
   const world = nodeWorld({ log })
-  const broker = await ResyncingBroker.start(world, { config, tls: tlsOf(config), physicalMemoryBytes: memoryBytes() })
+  const options = { config, tls: tlsOf(config), physicalMemoryBytes: memoryBytes() }
+  const broker = config.enableControllerMode
+    ? await ControlledBroker.start(world, { ...options, machineBootId: machineBootId() })
+    : await ResyncingBroker.start(world, options)
   let metrics = { broker: broker.current, registry: metricsRegistry(broker.current.services) }
   const registry = () => {
     if (metrics.broker !== broker.current)

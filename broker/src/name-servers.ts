@@ -149,6 +149,13 @@ export class NameServers {
     this.#known.clear()
   }
 
+  /** Nothing is registered any more, and nobody is told. */
+  fallSilent(): void {
+    this.#stopped = true
+    this.#timer?.cancel()
+    this.#known.clear()
+  }
+
   /** Resolves when no call is on its way, or with what came after it. */
   async #allQuiet(): Promise<void> {
     await Promise.all([...this.#known.values()].map(({ busy }) => busy))

@@ -1,6 +1,7 @@
 import { columns } from './columns.ts'
 import { command, oneWord } from './command.ts'
-import { clusterOptions, findNameServers } from './name-servers.ts'
+import { type GroupStatus, groupStatus } from './groups.ts'
+import { type Controllers, clusterOptions, controllersOf, findNameServers, findRunning } from './name-servers.ts'
 import { asCommandError, type Connected, withClient } from './with-client.ts'
 
 interface NameServerStatus {
@@ -26,6 +27,8 @@ interface BrokerStatus {
   readonly problem: string | null
 }
 
+const NO_CONTROLLERS: Controllers = { addresses: [], groups: [] }
+
 export const status = command({
   name: 'status',
   summary: 'show name servers and brokers, and whether they are well',
@@ -37,12 +40,20 @@ export const status = command({
   async run(values, terminal) {
     const output = oneWord('output', values.output, ['text', 'json'])
     const nameServers = await findNameServers(values)
-    const { names, brokers } = await withClient(nameServers, connected => look(connected, nameServers))
-    const isWell = brokers.length > 0 && [...names, ...brokers].every(({ problem }) => problem === null)
+    // Who looks from elsewhere has no controllers to ask.
+    const { addresses, groups = [] } =
+      values['name-server'] === undefined && (values.data !== undefined || !process.env.NAMESRV_ADDR)
+        ? controllersOf(await findRunning(values.data))
+        : NO_CONTROLLERS
+    const { names, brokers, groupStates } = await withClient(nameServers, async connected => ({
+      ...(await look(connected, nameServers)),
+      groupStates: await Promise.all(groups.map(group => groupStatus(connected.client.remoting, addresses, group))),
+    }))
+    const isWell = brokers.length > 0 && [...names, ...brokers, ...groupStates].every(({ problem }) => problem === null)
     terminal.out(
       output === 'json'
-        ? `${JSON.stringify({ isWell, nameServers: names, brokers })}\n`
-        : asText(names, brokers, isWell),
+        ? `${JSON.stringify({ isWell, nameServers: names, brokers, groups: groupStates })}\n`
+        : asText(names, brokers, groupStates, isWell),
     )
     return isWell ? 0 : 1
   },
@@ -143,7 +154,12 @@ function sentence(error: unknown): string {
   return (known as Error).message
 }
 
-function asText(names: readonly NameServerStatus[], brokers: readonly BrokerStatus[], isWell: boolean): string {
+function asText(
+  names: readonly NameServerStatus[],
+  brokers: readonly BrokerStatus[],
+  groups: readonly GroupStatus[],
+  isWell: boolean,
+): string {
   const nameServers = columns(
     ['Name server', 'Brokers', 'State'],
     names.map(({ address, brokers, problem }) => [address, brokers, problem ?? 'well']),
@@ -162,5 +178,17 @@ function asText(names: readonly NameServerStatus[], brokers: readonly BrokerStat
   ])
   const table = columns(['Cluster', 'Broker', 'Id', 'Address', 'Version', 'Up', 'Sent', 'Rate', 'Disk', 'State'], rows)
   if (brokers.length === 0) return `${nameServers}\nNo broker is registered: nobody can send or receive.\n`
-  return `${nameServers}\n${table}${isWell ? '' : '\nNot all is well.\n'}`
+  return `${nameServers}\n${table}${groups.map(groupText).join('')}${isWell ? '' : '\nNot all is well.\n'}`
+}
+
+function groupText({ brokerName, masterEpoch, lastChange, members, problem }: GroupStatus): string {
+  const rows = members.map(({ brokerId, address, isMaster, inSync, lagBytes }) => [
+    brokerId,
+    address,
+    isMaster ? 'master' : 'replica',
+    inSync ? 'in sync' : 'not in sync',
+    lagBytes === null ? 'silent' : `${lagBytes} B`,
+  ])
+  const table = rows.length === 0 ? '' : columns(['Id', 'Address', 'Role', 'Set', 'Lag'], rows)
+  return `\nGroup ${brokerName}, epoch ${masterEpoch}: ${problem ?? 'well'}\n${table}${lastChange === '' ? '' : `Last change: ${lastChange}\n`}`
 }

@@ -1,4 +1,5 @@
 import type { Admin, ClientInstance } from '@rocketcluster/client'
+import type { RemotingClient } from '@rocketcluster/remoting'
 import type { World } from '@rocketcluster/world'
 import { CommandError } from './command.ts'
 
@@ -27,6 +28,22 @@ export async function withClient<T>(
     throw asCommandError(error)
   } finally {
     await client.close()
+  }
+}
+
+/** As `withClient`, for what needs no name server. */
+export async function withRemoting<T>(work: (remoting: RemotingClient) => Promise<T>): Promise<T> {
+  const [{ RemotingClient }, { nodeWorld }] = await Promise.all([
+    import('@rocketcluster/remoting'),
+    import('@rocketcluster/world/node'),
+  ])
+  const remoting = new RemotingClient(nodeWorld(), {})
+  try {
+    return await work(remoting)
+  } catch (error) {
+    throw asCommandError(error)
+  } finally {
+    await remoting.close()
   }
 }
 

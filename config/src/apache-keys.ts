@@ -22,8 +22,8 @@ export const ignoredBrokerKeys: ReadonlyMap<string, string> = reasons([
   ],
   [
     because.CONTROLLER,
-    `asyncLearner brokerElectionPriority checkSyncStateSetPeriod controllerHeartBeatTimeoutMills
-     fetchControllerAddrByDnsLookup preferredLeaderId storePathBrokerIdentity storePathDLedgerCommitLog
+    `asyncLearner checkSyncStateSetPeriod fetchControllerAddrByDnsLookup preferredLeaderId
+     storePathBrokerIdentity storePathDLedgerCommitLog
      storePathEpochFile syncBrokerMetadataPeriod syncControllerMetadataPeriod`,
   ],
   [because.DISCOVERY, `fetchNamesrvAddrInterval updateNameServerAddrPeriod`],
@@ -155,7 +155,7 @@ export const ignoredBrokerKeys: ReadonlyMap<string, string> = reasons([
 /** Of namesrv.conf. */
 export const ignoredNamesrvKeys: ReadonlyMap<string, string> = reasons([
   [
-    because.CONTROLLER,
+    because.OWN_PROCESS,
     `controllerDLegerGroup controllerDLegerPeers controllerDLegerSelfId controllerStorePath controllerType
      electMasterMaxRetryCount enableElectUncleanMaster jraftConfig notifyBrokerRoleChanged processReadEvent
      scanInactiveMasterInterval`,

@@ -129,7 +129,6 @@ useReentrantLockWhenPutMessage=true
 
   test.each([
     ['aclEnable=true', /true needs access control/],
-    ['enableControllerMode=true', /true needs the controller/],
     ['storeType=defaultRocksDB', /needs RocksDB.*allowed is default/],
   ])('%j is refused and not ignored: it would break a promise', (text, problem) => {
     expect(problemsOf(() => brokerConfig.parse(text))).toEqual([expect.stringMatching(problem)])
@@ -146,6 +145,11 @@ useReentrantLockWhenPutMessage=true
       'mappedFileSizeCommitLog: 4194304 cannot hold a message of maxMessageSize 4194304; allowed is from 4259848',
     ],
     ['minInSyncReplicas=2', 'minInSyncReplicas: 2 is above totalReplicas 1'],
+    ['enableControllerMode=true', 'controllerAddr: is missing; enableControllerMode needs it'],
+    [
+      'enableControllerMode=true\ncontrollerAddr=c:9878\ngroupListenPort=10951',
+      'groupAddress: is missing; clients have to be told of groupListenPort',
+    ],
     ['tls.server.mode=enforcing', 'tls.server.certPath: is missing; enforcing needs it'],
     ['tls.server.certPath=/c.pem', 'tls.server.keyPath: is missing; tls.server.certPath needs it'],
   ])('%s does not fit the rest', (text, problem) => {

@@ -14,7 +14,8 @@ const RECORD_OVERHEAD_BYTES = 64 * 1024
 /** A file ends with at least a blank record's 8 bytes. */
 const BLANK_BYTES = 8
 
-const masterHasIdZero: BrokerCheck = ({ brokerRole, brokerId }) => {
+const masterHasIdZero: BrokerCheck = ({ brokerRole, brokerId, enableControllerMode }) => {
+  if (enableControllerMode) return undefined
   if (brokerRole === 'SLAVE' && brokerId === 0)
     return { key: 'brokerId', message: '0 is the master; a SLAVE has an id from 1' }
   if (brokerRole !== 'SLAVE' && brokerId !== 0) {
@@ -26,7 +27,7 @@ const masterHasIdZero: BrokerCheck = ({ brokerRole, brokerId }) => {
   return undefined
 }
 
-const portsDiffer: BrokerCheck = ({ listenPort, haListenPort, metricsPromExporterPort }) => {
+const portsDiffer: BrokerCheck = ({ listenPort, haListenPort, metricsPromExporterPort, groupListenPort }) => {
   if (listenPort === 1 || listenPort === 2) {
     return {
       key: 'listenPort',
@@ -39,6 +40,8 @@ const portsDiffer: BrokerCheck = ({ listenPort, haListenPort, metricsPromExporte
     ['listenPort', 'the fast port (listenPort - 2)', listenPort === 0 ? 0 : listenPort - 2],
     ['haListenPort', 'haListenPort', haListenPort],
     ['metricsPromExporterPort', 'metricsPromExporterPort', metricsPromExporterPort],
+    ['groupListenPort', 'groupListenPort', groupListenPort],
+    ['groupListenPort', 'the fast port of the group (groupListenPort - 2)', Math.max(0, groupListenPort - 2)],
   ] as const
   for (const [key, name, port] of ports) {
     const holder = taken.get(port)
@@ -79,6 +82,15 @@ const replicasNest: BrokerCheck = ({ totalReplicas, inSyncReplicas, minInSyncRep
   if (minInSyncReplicas > totalReplicas) {
     return { key: 'minInSyncReplicas', message: `${minInSyncReplicas} is above totalReplicas ${totalReplicas}` }
   }
+  return undefined
+}
+
+const controllerIsNamed: BrokerCheck = ({ enableControllerMode, controllerAddr, groupListenPort, groupAddress }) => {
+  if (!enableControllerMode) return undefined
+  if (controllerAddr.length === 0)
+    return { key: 'controllerAddr', message: 'is missing; enableControllerMode needs it' }
+  if (groupListenPort !== 0 && groupAddress === '')
+    return { key: 'groupAddress', message: 'is missing; clients have to be told of groupListenPort' }
   return undefined
 }
 
@@ -135,5 +147,13 @@ export const brokerConfig = configSchema({
     haListenPort: config.haListenPort || (config.listenPort === 0 ? 0 : config.listenPort + 1),
     metricsPromExporterHost: config.metricsPromExporterHost || config.bindAddress,
   }),
-  checks: [masterHasIdZero, portsDiffer, ratiosRise, messageFitsFile, replicasNest, certificateWithKey],
+  checks: [
+    masterHasIdZero,
+    portsDiffer,
+    ratiosRise,
+    messageFitsFile,
+    replicasNest,
+    controllerIsNamed,
+    certificateWithKey,
+  ],
 })

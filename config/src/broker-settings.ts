@@ -505,9 +505,10 @@ export const brokerSettings = {
   }),
   haMaxTimeSlaveNotCatchup: long({
     default: 15_000,
+    min: 100,
     unit: 'ms',
-    inert: because.REPLICATION,
-    about: 'Lag that puts a slave out of sync.',
+    about: 'Under a controller: a member that has not caught up for so long leaves the in-sync set.',
+    live: true,
   }),
   haMaxGapNotInSync: int({
     default: 256 * 1024 * 1024,
@@ -537,7 +538,11 @@ export const brokerSettings = {
     min: 1,
     about: 'With fewer members in sync, sends are refused.',
   }),
-  allAckInSyncStateSet: bool({ default: false, inert: because.REPLICATION, about: 'Wait for every member in sync.' }),
+  allAckInSyncStateSet: bool({
+    default: false,
+    about:
+      'Under a controller: acknowledge what every member of the in-sync set has; otherwise what the master has, while none of them is silent.',
+  }),
   enableAutoInSyncReplicas: bool({
     default: false,
     about: 'Lower inSyncReplicas when members are away.',
@@ -559,10 +564,35 @@ export const brokerSettings = {
   }),
   enableControllerMode: bool({
     default: false,
-    notYet: 'the controller, which this version does not have yet',
-    about: 'A controller decides who is master.',
+    about: 'A controller decides who is master of the group. brokerId is then 1 to n, or 0 to be given one.',
   }),
-  controllerAddr: addresses({ default: [], inert: because.CONTROLLER, about: 'Controllers.' }),
+  controllerAddr: addresses({ default: [], about: 'Controllers; each is told everything, and any of them decides.' }),
+  controllerHeartBeatTimeoutMills: long({
+    default: 3000,
+    min: 1500,
+    unit: 'ms',
+    apache: '10000',
+    because: 'A beat comes every second, and a silent master is replaced within seconds.',
+    about: 'Silence after which a controller takes this member for dead.',
+  }),
+  brokerElectionPriority: int({
+    default: 2 ** 31 - 1,
+    about: 'Of members with equal logs the one with the lowest is elected.',
+  }),
+  groupAddress: text({
+    default: '',
+    ours: true,
+    pattern: /^(|(\[[0-9a-fA-F:]+\]|[^\s:;[\]]+):\d{1,5})$/,
+    allowed: 'ADDRESS:PORT, or nothing',
+    defaultText: "the master's own address",
+    about: 'Under a controller: where clients find the master, whoever it is. The master registers it.',
+  }),
+  groupListenPort: port({
+    default: 0,
+    ours: true,
+    defaultText: 'none',
+    about: 'Under a controller: port for clients that is open only on the master, beside its own.',
+  }),
   enableDLegerCommitLog: bool({
     default: false,
     notYet: 'DLedger, which this implementation does not have',

@@ -5,6 +5,7 @@ export { type NamesrvConfig, type NamesrvOverrides, namesrvConfig } from './name
 export { NODE_FLAGS } from './node-flags.ts'
 export { editProperties, PropertiesError, parseProperties, printProperties } from './properties.ts'
 export {
+  isControlled,
   type Placement,
   type ProcessIdentity,
   processesOf,

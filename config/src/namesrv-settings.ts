@@ -79,7 +79,7 @@ export const namesrvSettings = {
   }),
   enableControllerInNamesrv: bool({
     default: false,
-    notYet: 'the controller, which this version does not have yet',
+    notYet: 'a controller in the name server; run it as a process of its own',
     about: 'Run a controller in the same process.',
   }),
   clientRequestThreadPoolNums: int({ default: 8, inert: because.ONE_LOOP, about: 'Number of route query threads.' }),

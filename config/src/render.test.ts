@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { ManifestError, type RocketCluster, validateRocketCluster } from '@rocketcluster/crds'
 import { brokerConfig } from './broker-config.ts'
+import { controllerConfig } from './controller-config.ts'
 import { namesrvConfig } from './namesrv-config.ts'
 import { type Placement, processesOf, renderRocketCluster } from './render.ts'
 
@@ -88,26 +89,48 @@ test('every broker knows every name server, and user keys reach every process of
   }
 })
 
-test('members of a group share its name and differ in their id', () => {
-  expect(processesOf(cluster({ broker: { groups: 1, replicas: 3 } })).slice(1)).toEqual(
-    [0, 1, 2].map(id => ({ kind: 'broker', name: `demo-broker-0-${id}`, brokerName: 'demo-broker-0', brokerId: id })),
-  )
+test('members of a group share its name, differ in their id, and have a controller', () => {
+  expect(processesOf(cluster({ broker: { groups: 1, replicas: 3 } })).slice(1)).toEqual([
+    { kind: 'controller', name: 'demo-controller-0' },
+    ...[0, 1, 2].map(n => ({
+      kind: 'broker',
+      name: `demo-broker-0-${n}`,
+      brokerName: 'demo-broker-0',
+      brokerId: n + 1,
+    })),
+  ])
 })
 
-test('a group has one master, and slaves that it waits for as durability says', () => {
-  const configs = (durability: object) =>
-    renderRocketCluster(cluster({ broker: { replicas: 3, durability } }), placer())
-      .processes.filter(({ kind }) => kind === 'broker')
-      .map(({ conf }) => brokerConfig.parse(conf).config)
-  const sync = configs({ replication: 'Sync' })
-  expect(sync.map(({ brokerRole, brokerId }) => [brokerRole, brokerId])).toEqual([
-    ['SYNC_MASTER', 0],
-    ['SLAVE', 1],
-    ['SLAVE', 2],
-  ])
-  expect(sync[0]).toMatchObject({ inSyncReplicas: 3, minInSyncReplicas: 2, enableAutoInSyncReplicas: true })
-  const [async] = configs({ replication: 'Async' })
-  expect(async).toMatchObject({ brokerRole: 'ASYNC_MASTER', inSyncReplicas: 1, enableAutoInSyncReplicas: false })
+test('any member of a group may be its master; clients find it at one address, and durability says what it waits for', () => {
+  const place = placer()
+  const render = (durability: object) =>
+    renderRocketCluster(cluster({ broker: { replicas: 3, durability } }), process => ({
+      ...place(process),
+      ...(process.kind === 'broker' && { groupListenPort: 9_000 }),
+    })).processes
+  const sync = render({ replication: 'Sync' })
+  const controller = sync.find(({ kind }) => kind === 'controller')!
+  expect(controllerConfig.parse(controller.conf).config).toMatchObject({
+    advertisedAddress: controller.address,
+    controllerStorePath: '/data/demo-controller-0/records',
+  })
+  const members = sync.filter(({ kind }) => kind === 'broker')
+  expect(members.map(({ brokerId, groupAddress }) => [brokerId, groupAddress])).toEqual(
+    [1, 2, 3].map(id => [id, '127.0.0.1:9000']),
+  )
+  for (const { conf, brokerId } of members)
+    expect(brokerConfig.parse(conf).config).toMatchObject({
+      brokerId,
+      enableControllerMode: true,
+      controllerAddr: [controller.address],
+      totalReplicas: 3,
+      minInSyncReplicas: 2,
+      allAckInSyncStateSet: true,
+      groupAddress: '127.0.0.1:9000',
+      groupListenPort: 9000,
+    })
+  const async = render({ replication: 'Async' }).at(-1)!
+  expect(brokerConfig.parse(async.conf).config).toMatchObject({ allAckInSyncStateSet: false })
 })
 
 describe('what is wrong in config is said by the manifest’s own fields', () => {

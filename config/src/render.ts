@@ -1,19 +1,23 @@
 import { ManifestError, type ManifestProblem, minInSyncReplicas, type RocketCluster } from '@rocketcluster/crds'
 import { brokerConfig } from './broker-config.ts'
+import { controllerConfig } from './controller-config.ts'
 import { ConfigError } from './errors.ts'
 import { namesrvConfig } from './namesrv-config.ts'
 import { printProperties } from './properties.ts'
 
 /** One process of a cluster, before anything decided where it runs. */
 export interface ProcessIdentity {
-  readonly kind: 'nameserver' | 'broker'
-  /** `<cluster>-nameserver-<n>` or `<cluster>-broker-<group>-<member>`; unique in its namespace. */
+  readonly kind: 'nameserver' | 'controller' | 'broker'
+  /** `<cluster>-nameserver-<n>`, `<cluster>-controller-<n>` or `<cluster>-broker-<group>-<member>`; unique in its namespace. */
   readonly name: string
   /** Brokers only: `<cluster>-broker-<group>`, shared by the group. */
   readonly brokerName?: string
-  /** Brokers only: the member's number; 0 starts as the master. */
+  /** Brokers only: 0 for one that is alone in its group; members of larger groups count from 1, and any may be the master. */
   readonly brokerId?: number
 }
+
+/** A group with members to choose a master from. */
+export const isControlled = ({ brokerId }: ProcessIdentity): boolean => brokerId !== undefined && brokerId > 0
 
 /** Where a process runs: decided by the local runtime or the operator. */
 export interface Placement {
@@ -25,6 +29,8 @@ export interface Placement {
   readonly metricsPort: number
   /** Brokers only; absent is listenPort + 1. */
   readonly haListenPort?: number
+  /** Members of a group only: the port that whoever is master opens for clients beside its own. */
+  readonly groupListenPort?: number
   /** Its own directory for everything that it keeps; absolute. */
   readonly directory: string
 }
@@ -33,7 +39,9 @@ export interface RenderedProcess extends ProcessIdentity {
   readonly placement: Placement
   /** `host:port` for clients. */
   readonly address: string
-  /** Text of its namesrv.conf or broker.conf. */
+  /** Members of a group only: `host:port` where clients find the master, whoever it is. */
+  readonly groupAddress?: string
+  /** Text of its namesrv.conf, controller.conf or broker.conf. */
   readonly conf: string
 }
 
@@ -44,7 +52,7 @@ export interface RenderedCluster {
   readonly warnings: readonly string[]
 }
 
-/** The processes that a cluster consists of, name servers first. */
+/** The processes that a cluster consists of: name servers first, then controllers, where there is a master to choose. */
 export function processesOf(cluster: RocketCluster): ProcessIdentity[] {
   const { metadata, spec } = cluster
   const nameServers = numbers(spec.nameServer.replicas).map(
@@ -52,11 +60,18 @@ export function processesOf(cluster: RocketCluster): ProcessIdentity[] {
   )
   const brokers = numbers(spec.broker.groups).flatMap(group => {
     const brokerName = `${metadata.name}-broker-${group}`
-    return numbers(spec.broker.replicas).map(
-      (member): ProcessIdentity => ({ kind: 'broker', name: `${brokerName}-${member}`, brokerName, brokerId: member }),
+    const { replicas } = spec.broker
+    return numbers(replicas).map(
+      (member): ProcessIdentity => ({
+        kind: 'broker',
+        name: `${brokerName}-${member}`,
+        brokerName,
+        brokerId: replicas === 1 ? 0 : member + 1,
+      }),
     )
   })
-  return [...nameServers, ...brokers]
+  const controller: ProcessIdentity = { kind: 'controller', name: `${metadata.name}-controller-0` }
+  return [...nameServers, ...(brokers.some(isControlled) ? [controller] : []), ...brokers]
 }
 
 /**
@@ -70,19 +85,29 @@ export function renderRocketCluster(
   const problems: ManifestProblem[] = []
   const warnings = new Set<string>()
   const placed = processesOf(cluster).map(process => ({ process, placement: place(process) }))
-  const nameServers = placed
-    .filter(({ process }) => process.kind === 'nameserver')
-    .map(({ placement }) => addressOf(placement))
-    .join(';')
+  const addressesOf = (kind: ProcessIdentity['kind']) =>
+    placed
+      .filter(({ process }) => process.kind === kind)
+      .map(({ placement }) => addressOf(placement))
+      .join(';')
+  const nameServers = addressesOf('nameserver')
+  const controllers = addressesOf('controller')
 
   const brokerNames = [...new Set(placed.flatMap(({ process }) => process.brokerName ?? []))]
 
   const processes = placed.map(({ process, placement }): RenderedProcess => {
+    if (process.kind === 'controller') {
+      const conf = `${headOf(process, cluster)}${printProperties(controllerKeys(process, placement))}`
+      controllerConfig.parse(conf)
+      return { ...process, placement, address: addressOf(placement), conf }
+    }
     const isBroker = process.kind === 'broker'
     const section = isBroker ? 'broker' : 'nameServer'
-    const chosen = isBroker ? brokerKeys(cluster, process, placement, nameServers) : namesrvKeys(placement, brokerNames)
+    const chosen = isBroker
+      ? brokerKeys(cluster, process, placement, nameServers, controllers)
+      : namesrvKeys(placement, brokerNames)
     const user = Object.entries(cluster.spec[section].config).map(([key, value]) => [key, String(value)] as const)
-    const conf = `# ${process.name}: rendered from RocketCluster ${cluster.metadata.name}\n${printProperties([...chosen, ...user])}`
+    const conf = `${headOf(process, cluster)}${printProperties([...chosen, ...user])}`
     try {
       const parsed = isBroker ? brokerConfig.parse(conf) : namesrvConfig.parse(conf)
       for (const warning of parsed.warnings) {
@@ -98,13 +123,33 @@ export function renderRocketCluster(
           problems.push({ field, message: said })
       }
     }
-    return { ...process, placement, address: addressOf(placement), conf }
+    const groupAddress = groupAddressOf(placement)
+    return {
+      ...process,
+      placement,
+      address: addressOf(placement),
+      ...(groupAddress !== undefined && { groupAddress }),
+      conf,
+    }
   })
   if (problems.length > 0) throw new ManifestError(problems)
   return { processes, warnings: [...warnings] }
 }
 
 type Keys = (readonly [key: string, value: string])[]
+
+const headOf = ({ name }: ProcessIdentity, { metadata }: RocketCluster) =>
+  `# ${name}: rendered from RocketCluster ${metadata.name}\n`
+
+function controllerKeys({ name }: ProcessIdentity, placement: Placement): Keys {
+  return [
+    ...listenKeys(placement),
+    ['advertisedAddress', addressOf(placement)],
+    ['controllerStorePath', `${placement.directory}/records`],
+    ['configStorePath', `${placement.directory}/controller.properties`],
+    ['controllerDLegerSelfId', name],
+  ]
+}
 
 function namesrvKeys(placement: Placement, brokerNames: readonly string[]): Keys {
   return [
@@ -115,9 +160,15 @@ function namesrvKeys(placement: Placement, brokerNames: readonly string[]): Keys
   ]
 }
 
-function brokerKeys(cluster: RocketCluster, process: ProcessIdentity, placement: Placement, nameServers: string): Keys {
+function brokerKeys(
+  cluster: RocketCluster,
+  process: ProcessIdentity,
+  placement: Placement,
+  nameServers: string,
+  controllers: string,
+): Keys {
   const { durability, replicas } = cluster.spec.broker
-  const isMaster = process.brokerId === 0
+  const groupAddress = groupAddressOf(placement)
   const metricsLabels = Object.entries(cluster.spec.monitoring.labels ?? {})
   return [
     ['brokerClusterName', cluster.metadata.name],
@@ -128,23 +179,23 @@ function brokerKeys(cluster: RocketCluster, process: ProcessIdentity, placement:
     ['brokerIP1', placement.host],
     ...(placement.haListenPort === undefined ? [] : [['haListenPort', String(placement.haListenPort)] as const]),
     ['storePathRootDir', placement.directory],
-    // Without slaves there is nobody to wait for.
-    [
-      'brokerRole',
-      isMaster ? (durability.replication === 'Sync' && replicas > 1 ? 'SYNC_MASTER' : 'ASYNC_MASTER') : 'SLAVE',
-    ],
     ['flushDiskType', durability.flush === 'Sync' ? 'SYNC_FLUSH' : 'ASYNC_FLUSH'],
-    ...(replicas > 1
+    ...(isControlled(process)
       ? ([
+          ['enableControllerMode', 'true'],
+          ['controllerAddr', controllers],
           ['totalReplicas', String(replicas)],
-          // Sync waits for every member in sync; how few may be in sync is a floor under it.
-          ['inSyncReplicas', durability.replication === 'Sync' ? String(replicas) : '1'],
           ['minInSyncReplicas', String(minInSyncReplicas(cluster))],
+          // Sync waits for every member in sync; how few may be in sync is a floor under it.
           ['allAckInSyncStateSet', String(durability.replication === 'Sync')],
-          // A slave that is away is not waited for while there are enough others.
-          ['enableAutoInSyncReplicas', String(durability.replication === 'Sync')],
         ] as const)
       : []),
+    ...(groupAddress === undefined
+      ? []
+      : ([
+          ['groupAddress', groupAddress],
+          ['groupListenPort', String(placement.groupListenPort)],
+        ] as const)),
     ['metricsExporterType', cluster.spec.monitoring.metrics ? 'PROM' : 'DISABLE'],
     ...(metricsLabels.length > 0
       ? [['metricsLabel', metricsLabels.map(([name, value]) => `${name}:${value}`).join(',')] as const]
@@ -161,9 +212,12 @@ function listenKeys(placement: Placement): Keys {
   ]
 }
 
-function addressOf({ host, listenPort }: Placement): string {
-  return `${host.includes(':') ? `[${host}]` : host}:${listenPort}`
-}
+const addressOf = ({ host, listenPort }: Placement) => hostAndPort(host, listenPort)
+
+const groupAddressOf = ({ host, groupListenPort }: Placement) =>
+  groupListenPort === undefined ? undefined : hostAndPort(host, groupListenPort)
+
+const hostAndPort = (host: string, port: number) => `${host.includes(':') ? `[${host}]` : host}:${port}`
 
 function numbers(count: number): number[] {
   return Array.from({ length: count }, (_, n) => n)

@@ -38,6 +38,8 @@ export const ownedBrokerKeys: Readonly<Record<string, string>> = {
   flushDiskType: 'follows from the group; set spec.broker.durability.flush instead',
   enableControllerMode: MEMBERS,
   controllerAddr: MEMBERS,
+  groupAddress: PORTS,
+  groupListenPort: PORTS,
   enableDLegerCommitLog: MEMBERS,
 }
 

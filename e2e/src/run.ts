@@ -36,6 +36,7 @@ const SUITES = [
   'proxy',
   'backlog',
   'replication',
+  'failover',
   'controller',
   'up',
 ] as const

@@ -46,6 +46,8 @@ export interface RemotingServerOptions<R extends Requests = Requests, S extends 
   /** A connection on which nothing moved for so long is closed; 120 s (serverChannelMaxIdleTimeSeconds). */
   readonly idleTimeoutMs?: number
   readonly maxConnections?: number
+  /** Gives each connection its id; shared by several servers, so that their connections can be told apart. */
+  readonly nextConnectionId?: () => number
   /** How answers and own requests are written; callers may use either. */
   readonly serializeType?: SerializeType
   readonly language?: Language
@@ -58,7 +60,7 @@ export interface RemotingServerOptions<R extends Requests = Requests, S extends 
 
 /** A client's connection, as the server sees it. */
 export class ServerConnection extends Peer {
-  /** Unique within its server, in the order of arrival. */
+  /** Unique within its server and those that share its `nextConnectionId`, in the order of arrival. */
   readonly id: number
 
   constructor(connection: Connection, group: PeerGroup<ServerConnection>, id: number) {
@@ -78,7 +80,7 @@ export class RemotingServer<R extends Requests = Requests, S extends object = {}
   readonly #hot: ReadonlyMap<number, HotHandler>
   readonly #connections = new Set<ServerConnection>()
   readonly #sweep = { count: 0 }
-  #nextId = 0
+  readonly #nextId: () => number
   #refused = 0
   #leaving = false
   #listener: Listener | undefined
@@ -89,6 +91,8 @@ export class RemotingServer<R extends Requests = Requests, S extends object = {}
     this.#world = world
     this.#options = options
     this.#log = options.log ?? world.log
+    let ids = 0
+    this.#nextId = options.nextConnectionId ?? (() => ids++)
     this.connections = this.#connections
     const excluded = new Set(options.excludeCodes)
     this.#hot = new Map(
@@ -204,7 +208,7 @@ export class RemotingServer<R extends Requests = Requests, S extends object = {}
       connection.destroy()
       return
     }
-    const accepted = new ServerConnection(connection, this.#group, this.#nextId++)
+    const accepted = new ServerConnection(connection, this.#group, this.#nextId())
     this.#connections.add(accepted)
     this.#safely(() => onConnect?.(accepted))
   }

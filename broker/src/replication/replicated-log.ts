@@ -22,7 +22,9 @@ export interface ReplicatedLog {
   readonly settled: boolean
   /** Everything before it is on stable storage. */
   readonly flushedOffset: number
-  /** Everything before it can be consumed: written, and with SYNC_FLUSH synced. */
+  /** Everything before it stays here whatever happens to this machine as far as is declared: written, and with SYNC_FLUSH synced. */
+  readonly durableOffset: number
+  /** Everything before it can be consumed: as durable as declared, and under a controller never rolled back. */
   readonly readableOffset: number
 
   /**

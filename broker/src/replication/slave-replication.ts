@@ -38,7 +38,6 @@ export class SlaveReplication implements Replication {
     this.#synchronize = new SlaveSynchronize({ ...parts, masterAddress: () => this.#masterAddress })
     this.#link = new LinkClient(world, {
       log,
-      syncFlush: config.flushDiskType === 'SYNC_FLUSH',
       masterHaAddress: () => config.haMasterAddress || this.#masterHaAddress,
       masterLog: () => this.#askMasterLog(),
       heartbeatIntervalMs: config.haSendHeartbeatInterval,

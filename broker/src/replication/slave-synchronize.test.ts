@@ -36,7 +36,7 @@ function withPair(run: (pair: Pair) => Promise<void>): Promise<void> {
       client: new RemotingClient(slaveHost.world, {}),
       masterAddress: () => `${master.host.address}:${PORT}`,
       log: {
-        get committedOffset() {
+        get readableOffset() {
           return pair.end
         },
       } as never,
@@ -46,6 +46,7 @@ function withPair(run: (pair: Pair) => Promise<void>): Promise<void> {
       requestModes,
       forgetTopic: async topic => void pair.forgotten.push(topic),
       directory: '/store/config',
+      config,
     })
     pair.synchronize.start()
     try {

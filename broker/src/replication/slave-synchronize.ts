@@ -10,6 +10,7 @@ import {
 import type { RemotingClient } from '@rocketcluster/remoting'
 import { replaceFile, type World } from '@rocketcluster/world'
 import type { MessageRequestModes } from '../messaging/pop/message-request-modes.ts'
+import { forgetTimers } from '../messaging/timer/forget-timers.ts'
 import type { ConsumerOffsets } from '../metadata/consumer-offsets.ts'
 import type { SubscriptionGroups } from '../metadata/subscription-groups.ts'
 import { isSystemTopic } from '../metadata/system-topics.ts'
@@ -20,6 +21,7 @@ import type { ReplicatedLog } from './replicated-log.ts'
 /** Apache asks once a minute (BrokerController.java); a promoted replica would deliver that minute again. */
 const PERIOD_MS = 1000
 const TIMEOUT_MS = 3000
+const TIMER_CHECKPOINT = 'timercheck'
 
 export interface SlaveSynchronizeParts {
   readonly world: World
@@ -35,6 +37,7 @@ export interface SlaveSynchronizeParts {
   readonly forgetTopic: (topic: string) => Promise<void>
   /** `<storePathRootDir>/config` */
   readonly directory: string
+  readonly config: { readonly storePathRootDir: string }
 }
 
 /** Progress that speaks of messages which this replica may not have yet. */
@@ -170,7 +173,7 @@ export class SlaveSynchronize {
   async #takeProgress(address: string): Promise<void> {
     const { log } = this.#parts
     const progress = this.#progress
-    if (progress !== undefined && log.committedOffset >= progress.end) {
+    if (progress !== undefined && log.readableOffset >= progress.end) {
       await this.#write(progress)
       this.#progress = undefined
     }
@@ -183,15 +186,17 @@ export class SlaveSynchronize {
     if (!Number.isSafeInteger(end)) return
     const files = []
     if (delays.body) files.push({ name: 'delayOffset.json', content: delayOffset.encode(delays.body) })
-    if (timer?.body?.length) files.push({ name: 'timercheck', content: timer.body })
+    if (timer?.body?.length) files.push({ name: TIMER_CHECKPOINT, content: timer.body })
     this.#progress = { end, files }
   }
 
   async #write({ files }: Progress): Promise<void> {
-    const { world, directory } = this.#parts
+    const { world, directory, config } = this.#parts
     const content = Buffer.concat(files.map(file => file.content))
     if (this.#written?.equals(content)) return
     await makeDurableDirectory(world.disk, directory)
+    // What this broker's own timers left when it was master does not go with the master's checkpoint.
+    if (files.some(({ name }) => name === TIMER_CHECKPOINT)) await forgetTimers(world.disk, config.storePathRootDir)
     for (const { name, content } of files) await replaceFile(world.disk, `${directory}/${name}`, content)
     this.#written = content
   }

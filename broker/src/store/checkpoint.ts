@@ -26,6 +26,9 @@ export interface ApacheCheckpoint {
   readonly indexMsgTimestamp: number
 }
 
+/** In place of `Vouched.entryCount`: the consume queues are about to be cut, and were not counted. */
+export const NOT_COUNTED = -1
+
 /** Our part. */
 export interface Vouched {
   /** A record boundary: log, consume queues and index are all on stable storage up to here. */
@@ -38,7 +41,7 @@ export interface Vouched {
   readonly syncedOffset: number
   /** Physical offset of the newest message in the index; -1 when it is empty. */
   readonly indexedOffset: number
-  /** The maxOffsets of all consume queues together, at `vouchedOffset`: anything else means that files were lost or cut. */
+  /** The maxOffsets of all consume queues together, at `vouchedOffset`: anything else means that files were lost or cut. Or NOT_COUNTED. */
   readonly entryCount: number
 }
 
@@ -48,6 +51,8 @@ export class Checkpoint {
   readonly #file: DiskFile
   #sequence = 0
   #apache: ApacheCheckpoint = { physicMsgTimestamp: 0, logicsMsgTimestamp: 0, indexMsgTimestamp: 0 }
+  #confirmPhyOffset = 0
+  #masterFlushedOffset = 0
   #vouched: Vouched | undefined
   #untouched = false
   /** There was no `abort`: the last process closed the store as it should be. */
@@ -86,6 +91,14 @@ export class Checkpoint {
     return this.#apache
   }
 
+  /**
+   * Nothing in the log before it can be rolled back (`AutoSwitchHAService`). Only stores of groups under a controller write it; what
+   * has been vouched for is confirmed in any case.
+   */
+  get confirmPhyOffset(): number {
+    return this.#confirmPhyOffset
+  }
+
   /** undefined when none was written, or none of the two places is whole: then Apache's rules apply. */
   get vouched(): Vouched | undefined {
     return this.#vouched
@@ -106,6 +119,8 @@ export class Checkpoint {
       logicsMsgTimestamp: getLong(bytes, 8),
       indexMsgTimestamp: getLong(bytes, 16),
     }
+    this.#masterFlushedOffset = getLong(bytes, 24)
+    this.#confirmPhyOffset = getLong(bytes, 32)
     for (const at of PLACES) {
       if (getInt(bytes, at) !== MAGIC || getInt(bytes, at + 4) !== VERSION) continue
       if (getInt(bytes, at + PLACE_SIZE - 4) !== (crc32(bytes.subarray(at, at + PLACE_SIZE - 4)) | 0)) continue
@@ -126,12 +141,22 @@ export class Checkpoint {
     }
   }
 
-  /** Call only when all that it says is on stable storage. Throws DiskError; the checkpoint before it counts on. */
-  async write(values: ApacheCheckpoint & Omit<Vouched, 'previousRecord'>): Promise<void> {
+  /**
+   * Call only when all that it says is on stable storage. `confirmPhyOffset` stays as it is when it is not given. Throws DiskError; the
+   * checkpoint before it counts on.
+   */
+  async write(
+    values: ApacheCheckpoint & Omit<Vouched, 'previousRecord'> & { readonly confirmPhyOffset?: number },
+  ): Promise<void> {
     const before = this.#vouched
-    const previousRecord =
-      before === undefined ? -1 : before.lastRecord < values.lastRecord ? before.lastRecord : before.previousRecord
-    const apache = Buffer.alloc(APACHE_SIZE - 16)
+    const older = [before?.lastRecord ?? -1, before?.previousRecord ?? -1]
+    const previousRecord = older.find(record => record < values.lastRecord) ?? -1
+    const { confirmPhyOffset } = values
+    const apache = Buffer.alloc(confirmPhyOffset === undefined ? APACHE_SIZE - 16 : APACHE_SIZE)
+    if (confirmPhyOffset !== undefined) {
+      putLong(apache, 24, this.#masterFlushedOffset)
+      putLong(apache, 32, confirmPhyOffset)
+    }
     putLong(apache, 0, values.physicMsgTimestamp)
     putLong(apache, 8, values.logicsMsgTimestamp)
     putLong(apache, 16, values.indexMsgTimestamp)
@@ -154,6 +179,7 @@ export class Checkpoint {
     await this.#file.sync()
     this.#sequence = sequence
     this.#apache = values
+    this.#confirmPhyOffset = confirmPhyOffset ?? this.#confirmPhyOffset
     this.#vouched = { ...values, previousRecord }
   }
 

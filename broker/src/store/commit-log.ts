@@ -16,9 +16,10 @@ import type { Timer, World } from '@rocketcluster/world'
 import { ReplicationError } from '../replication/replicated-log.ts'
 import { CommitGroup, Put, Shared } from './commit-group.ts'
 import type { StoreConfig } from './config.ts'
+import { ConfirmGate } from './confirm-gate.ts'
 import { HotTail } from './hot-tail.ts'
 import type { LogFiles } from './log-files.ts'
-import { SECTOR_BYTES } from './log-scanner.ts'
+import { LogScanner, SECTOR_BYTES } from './log-scanner.ts'
 import { RecordTraits } from './record-traits.ts'
 import type { StoreStats } from './stats.ts'
 import type { MessageToStore, PutStatus } from './types.ts'
@@ -30,6 +31,10 @@ const MAX_OVERHEAD = 64 * 1024
 const SCHEDULE_TOPIC = 'SCHEDULE_TOPIC_XXXX'
 /** Space there must be before a log that met a full disk goes on. */
 const PROBE_BYTES = 1024 * 1024
+/** How much more may wait to be confirmed than for the disk. */
+const UNCONFIRMED_FACTOR = 8
+/** What is read at once of messages that are confirmed later than memory can hold them. */
+const CATCH_UP_BYTES = 256 * 1024
 const NOTHING = Buffer.alloc(0)
 const PUT_OK: Promise<PutStatus> = Promise.resolve('PUT_OK')
 
@@ -39,6 +44,8 @@ export interface CommitLogOwner {
   assign(topic: string, queueId: number): number
   /** Takes back `assign`: the next message gets `queueOffset` again. */
   unassign(topic: string, queueId: number, queueOffset: number): void
+  /** The queue's messages up to `queueOffset` have their place, though not from `assign`: the next one comes behind them. */
+  reserve(topic: string, queueId: number, queueOffset: number): void
   /** These are in the log for good, in the order of their offsets: make them readable. */
   dispatch(puts: readonly Put[]): void
   /** The log takes no more messages. `recoverable`: `resume` may help, once there is space. */
@@ -57,6 +64,19 @@ function looksTorn(properties: Uint8Array): boolean {
     if (run === SECTOR_BYTES) return true
   }
   return false
+}
+
+/** Where a log goes on. */
+export interface LogStart {
+  /** Behind its last record. */
+  readonly end: number
+  /** Behind the last record that is readable: `end`, unless there is one that is not confirmed. */
+  readonly readable: number
+  /** Start of the last record that is readable; -1 when there is none. */
+  readonly lastRecord: number
+  /** storeTimestamp of the last record, and of the last that is readable. */
+  readonly lastTimestamp: number
+  readonly lastTimestampReadable: number
 }
 
 /** What goes into one file in one call. */
@@ -96,6 +116,10 @@ export class CommitLog {
   #lastTimestampSynced = 0
   /** Start of the last record that is readable: what a checkpoint at `readable` is verified by. */
   #lastRecord = -1
+  /** storeTimestamp of it. */
+  #lastTimestampReadable = 0
+  /** In a store whose messages are readable only when they are confirmed. */
+  readonly #gate: ConfirmGate | undefined
 
   #pending = new CommitGroup(0)
   #writing: CommitGroup | undefined
@@ -127,7 +151,15 @@ export class CommitLog {
   readonly #record: RecordMessage
   readonly #traits: RecordTraits
 
-  constructor(world: World, config: StoreConfig, files: LogFiles, owner: CommitLogOwner, stats: StoreStats) {
+  /** `gated`: nothing is readable before it is confirmed; see `confirm`. */
+  constructor(
+    world: World,
+    config: StoreConfig,
+    files: LogFiles,
+    owner: CommitLogOwner,
+    stats: StoreStats,
+    gated = false,
+  ) {
     this.#world = world
     this.#config = config
     this.files = files
@@ -138,6 +170,14 @@ export class CommitLog {
     this.#maxRecordSize = files.fileSizeBytes - BLANK_SIZE
     this.configured()
     this.#traits = new RecordTraits(() => config.messageDelayLevel)
+    if (gated)
+      this.#gate = new ConfirmGate(world, {
+        durable: () => this.durable,
+        release: group => this.#release(group),
+        count: puts => this.#count(puts),
+        makeReadable: puts => this.#makeReadable(puts),
+        read: (from, to, visit) => this.#readPuts(from, to, visit),
+      })
     this.#record = {
       topic: NOTHING,
       queueId: 0,
@@ -161,12 +201,15 @@ export class CommitLog {
   }
 
   /** Where recovery found the end of the log; everything before it is synced. */
-  start(end: number, lastRecord: number, lastTimestamp: number): void {
+  start(at: LogStart): void {
+    const { end, readable, lastRecord, lastTimestamp, lastTimestampReadable } = at
     this.#appended = this.#written = this.#synced = end
     this.#fileEnd = this.files.startOf(end) + this.files.fileSizeBytes
     this.#pending = new CommitGroup(end)
     this.#lastRecord = lastRecord
+    this.#lastTimestampReadable = lastTimestampReadable
     this.#lastTimestampWritten = this.#lastTimestampSynced = lastTimestamp
+    this.#gate?.start(end, readable)
   }
 
   /** Physical offset that the next message gets. */
@@ -189,9 +232,19 @@ export class CommitLog {
     return this.#synced
   }
 
-  /** Everything before it is in the consume queues: written, and with SYNC_FLUSH synced. */
-  get readable(): number {
+  /** Everything before it is written, and with SYNC_FLUSH synced. */
+  get durable(): number {
     return this.#syncFlush ? this.#synced : this.#written
+  }
+
+  /** Everything before it is in the consume queues: as durable as declared, and confirmed where that is asked for. */
+  get readable(): number {
+    return this.#gate === undefined ? this.durable : this.#gate.readable
+  }
+
+  /** Nothing before it is ever taken back; undefined where nothing has to be confirmed. */
+  get confirmed(): number | undefined {
+    return this.#gate?.confirmed
   }
 
   /** Start of the last record before `readable`; -1 when there is none. */
@@ -202,6 +255,13 @@ export class CommitLog {
   /** storeTimestamp of the last message synced. */
   get syncedTimestamp(): number {
     return this.#lastTimestampSynced
+  }
+
+  /** storeTimestamp of the last message that is readable, and synced. */
+  get readableTimestamp(): number {
+    return this.#gate === undefined
+      ? this.#lastTimestampSynced
+      : Math.min(this.#lastTimestampReadable, this.#lastTimestampSynced)
   }
 
   /** Whether only a restart, with its recovery, can make the log take messages again. */
@@ -219,12 +279,14 @@ export class CommitLog {
    */
   append(message: MessageToStore, maxBodyBytes = this.#config.maxMessageSize): Put {
     this.#admit()
+    if (this.#gate !== undefined) this.#admitUnconfirmed(this.#gate)
     return this.#place(message, this.#fill(message, maxBodyBytes))
   }
 
   /** All or none; one behind the other, in one file when one can hold them. */
   appendBatch(messages: readonly MessageToStore[], maxBodyBytes = this.#config.maxMessageSize): Put[] {
     this.#admit()
+    if (this.#gate !== undefined) this.#admitUnconfirmed(this.#gate)
     let total = 0
     for (const message of messages) total += this.#fill(message, maxBodyBytes)
     const room = this.#fileEnd - this.#appended
@@ -287,41 +349,44 @@ export class CommitLog {
   }
 
   #copy(records: Buffer, at: number, record: CheckedRecord): void {
-    const { size, queueId, queueOffset, sysFlag, storeTimestamp, topicLength } = record
+    const { size } = record
     const position = this.#appended
     const slab = this.tail.reserve(size, position, this.#written)
     records.copy(slab.buffer, slab.used, at, at + size)
     slab.used += size
     this.#appended = position + size
-    const topic = records.toString('utf8', record.topicAt, record.topicAt + topicLength)
+    const put = this.#putOf(records, record)
+    // Whoever goes on here as master gives the next offset.
+    if (this.#gate !== undefined && isQueued(put.sysFlag)) this.#owner.reserve(put.topic, put.queueId, put.queueOffset)
+    this.#gather(put)
+  }
+
+  /** What became of a message when it was appended. */
+  #putOf(bytes: Buffer, record: CheckedRecord): Put {
+    const { physicalOffset, size, queueId, queueOffset, sysFlag, storeTimestamp, topicAt, topicLength } = record
+    const topic = bytes.toString('utf8', topicAt, topicAt + topicLength)
     const traits = this.#traits
-    traits.scan(records, record)
+    traits.scan(bytes, record)
     const tagsCode = traits.tagsCode(topic, record)
-    this.#gather(
-      new Put(
-        topic,
-        queueId,
-        queueOffset,
-        position,
-        size,
-        storeTimestamp,
-        tagsCode,
-        sysFlag,
-        traits.uniqKey,
-        traits.keys,
-      ),
-    )
+    const { uniqKey, keys } = traits
+    return new Put(topic, queueId, queueOffset, physicalOffset, size, storeTimestamp, tagsCode, sysFlag, uniqKey, keys)
   }
 
   #admit(): void {
     if (this.#failure !== undefined) throw this.#failure
-    if (this.#appended - this.readable > this.#maxWaitingBytes) {
-      this.#stats.putFailed++
-      throw new ResponseError(
-        'SYSTEM_BUSY',
-        `[PC_SYNCHRONIZED]broker busy, start flow control for a while: ${this.#appended - this.readable} bytes wait for the disk`,
-      )
-    }
+    if (this.#appended - this.durable > this.#maxWaitingBytes)
+      this.#refuseForNow(`${this.#appended - this.durable} bytes wait for the disk`)
+  }
+
+  /** A replica takes whatever its master has: it is the master that must not go too far ahead. */
+  #admitUnconfirmed({ readable }: ConfirmGate): void {
+    if (this.#appended - readable > UNCONFIRMED_FACTOR * this.#maxWaitingBytes)
+      this.#refuseForNow(`${this.#appended - readable} bytes wait for replicas`)
+  }
+
+  #refuseForNow(why: string): never {
+    this.#stats.putFailed++
+    throw new ResponseError('SYSTEM_BUSY', `[PC_SYNCHRONIZED]broker busy, start flow control for a while: ${why}`)
   }
 
   /** Sets up the record to encode and returns its size; throws when it is too large for any of its places. */
@@ -455,11 +520,13 @@ export class CommitLog {
   }
 
   /**
-   * Resolves when the write that covers `physicalEnd` has returned, and, with SYNC_FLUSH and `wait`, the sync after it.
+   * Resolves when the write that covers `physicalEnd` has returned, and, with SYNC_FLUSH and `wait`, the sync after it. In a
+   * gated store `wait` is for the confirmation, too.
    * To be called in the turn of the append: later, a failure may have given the offset to another message.
    */
   committed(physicalEnd: number, wait: boolean): Promise<PutStatus> {
-    const durable = wait && (this.#syncFlush || this.#replicated !== Number.POSITIVE_INFINITY)
+    const durable =
+      wait && (this.#syncFlush || this.#gate !== undefined || this.#replicated !== Number.POSITIVE_INFINITY)
     if (physicalEnd > this.#appended)
       return Promise.reject(
         this.#failure ?? new ResponseError('SERVICE_NOT_AVAILABLE', `nothing was stored before ${physicalEnd}`),
@@ -475,6 +542,8 @@ export class CommitLog {
   #groupOf(physicalEnd: number): CommitGroup | undefined {
     if (this.#writing !== undefined ? physicalEnd > this.#writing.end : physicalEnd > this.#written)
       return this.#pending
+    const held = this.#gate?.groupOf(physicalEnd)
+    if (held !== undefined) return held
     for (const group of this.#unreplicated) if (physicalEnd <= group.end) return group
     for (const group of this.#unsynced) if (physicalEnd <= group.end) return group
     return this.#writing
@@ -490,6 +559,14 @@ export class CommitLog {
     while (done < this.#unreplicated.length && this.#unreplicated[done]!.end <= physicalOffset)
       this.#unreplicated[done++]!.durable?.resolve('PUT_OK')
     if (done > 0) this.#unreplicated.splice(0, done)
+  }
+
+  /**
+   * Gated stores: no other master will ever take back what is before `physicalOffset`. That far messages become readable, when they are
+   * stored, and those who wait are answered. Never falls. Cheap: call it as often as something is known.
+   */
+  confirm(physicalOffset: number): void {
+    this.#gate?.confirm(physicalOffset)
   }
 
   /** Called when the disk has taken or synced more, or has failed. Returns the way to stop that. */
@@ -579,20 +656,29 @@ export class CommitLog {
       this.#unsynced.push(group)
       this.#armTimeout(this.#config.syncFlushTimeout)
       this.sync()
-    } else this.#release(group)
+    } else this.#stored(group)
     if (this.#pending.puts.length > 0) {
       if (!this.#scheduled) this.#schedule()
     } else this.#idle?.resolve()
+  }
+
+  /** The group is on this machine's disk, as it is declared. */
+  #stored(group: CommitGroup): void {
+    const gate = this.#gate
+    if (gate === undefined) {
+      this.#release(group)
+      return
+    }
+    if (group.writtenMs === 0) group.writtenMs = this.#world.clock.monotonicMs()
+    if (gate.hold(group)) this.#armTimeout(this.#config.slaveTimeout)
   }
 
   /** The group's messages are as safe as they are declared to be: readers see them. */
   #release(group: CommitGroup): void {
     const { puts } = group
     const stats = this.#stats
-    stats.putMessages += puts.length
-    for (let i = 0; i < puts.length; i++) stats.putBytes += puts[i]!.sizeBytes
-    this.#lastRecord = puts[puts.length - 1]!.physicalOffset
-    this.#owner.dispatch(puts)
+    this.#count(puts)
+    this.#makeReadable(puts)
     stats.putDone(puts.length, this.#world.clock.monotonicMs() - group.startedMs)
     if (group.end <= this.#replicated) group.durable?.resolve('PUT_OK')
     else if (group.durable !== undefined) {
@@ -600,6 +686,44 @@ export class CommitLog {
       this.#unreplicated.push(group)
       this.#armTimeout(this.#config.slaveTimeout)
     }
+  }
+
+  #count(puts: readonly Put[]): void {
+    const stats = this.#stats
+    stats.putMessages += puts.length
+    for (let i = 0; i < puts.length; i++) stats.putBytes += puts[i]!.sizeBytes
+  }
+
+  #makeReadable(puts: readonly Put[]): void {
+    const last = puts[puts.length - 1]!
+    this.#lastRecord = last.physicalOffset
+    this.#lastTimestampReadable = last.storeTimestamp
+    this.#owner.dispatch(puts)
+  }
+
+  async #readPuts(from: number, to: number, visit: (puts: readonly Put[], end: number) => void): Promise<number> {
+    let puts: Put[] = []
+    const handOver = async () => {
+      const last = puts.at(-1)
+      if (last !== undefined) visit(puts, last.physicalOffset + last.sizeBytes)
+      puts = []
+    }
+    const { end } = await new LogScanner(this.files, CATCH_UP_BYTES).scan(from, {
+      to,
+      durableTo: to,
+      mayBeTorn: false,
+      visit: (buffer, record) => puts.push(this.#putOf(buffer, record)),
+      pause: handOver,
+      damaged: (physicalOffset, next, why) => {
+        this.#stats.damagedRecords++
+        this.#world.log.error(
+          { physicalOffset, next, why },
+          'the commit log is damaged; what lies between is lost, the rest is kept',
+        )
+      },
+    })
+    await handOver()
+    return end
   }
 
   /** Syncs what has been written so far. Never rejects: a failure ends the log's life and is told to all who wait. */
@@ -631,7 +755,7 @@ export class CommitLog {
     if (this.#advanceListeners.size > 0) this.#advanced()
     let released = 0
     while (released < this.#unsynced.length && this.#unsynced[released]!.end <= target)
-      this.#release(this.#unsynced[released++]!)
+      this.#stored(this.#unsynced[released++]!)
     if (released > 0) this.#unsynced.splice(0, released)
   }
 
@@ -648,7 +772,9 @@ export class CommitLog {
       const unreplicated = this.#timeOut(this.#unreplicated, slaveTimeout, 'FLUSH_SLAVE_TIMEOUT')
       // Nobody asks for them any more, and replicas may stay away for ever.
       this.#unreplicated.splice(0, unreplicated.late)
-      const left = Math.min(unsynced.leftMs, unreplicated.leftMs)
+      const unconfirmedMs =
+        this.#gate?.answerLate(this.#world.clock.monotonicMs(), slaveTimeout) ?? Number.POSITIVE_INFINITY
+      const left = Math.min(unsynced.leftMs, unreplicated.leftMs, unconfirmedMs)
       if (left < Number.POSITIVE_INFINITY) this.#armTimeout(left)
     }, delayMs)
   }
@@ -750,6 +876,7 @@ export class CommitLog {
     }
     while (!this.#dead && this.#synced < this.#written) await this.sync()
     this.#timeout?.cancel()
+    await this.#gate?.stop()
     if (this.#failure !== undefined && !(await this.resume())) return false
     return !this.#dead
   }

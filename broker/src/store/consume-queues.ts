@@ -103,6 +103,21 @@ export class ConsumeQueues {
     return first
   }
 
+  /**
+   * The offset is a message's that is in the log and not yet to be put: the next message comes behind it. A topic that can
+   * have no queue is met when the message is put.
+   */
+  reserve(topic: string, queueId: number, queueOffset: number): void {
+    let queue = this.#find(topic, queueId)
+    try {
+      queue ??= this.#make(topic, queueId)
+    } catch (error) {
+      if (error instanceof RangeError) return
+      throw error
+    }
+    if (queue.nextOffset <= queueOffset) queue.nextOffset = queueOffset + 1
+  }
+
   /** Takes back offsets that were assigned to messages which the log then refused. Offsets that were put stay. */
   resetNextOffset(topic: string, queueId: number, queueOffset: number): void {
     const queue = this.#find(topic, queueId)

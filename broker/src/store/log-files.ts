@@ -266,11 +266,15 @@ export class LogFiles {
     if (file.users === 0) this.#close(file)
   }
 
-  /** Makes everything from `physicalOffset` on zeros again: cuts its file and gives it back its length, removes later ones. */
+  /**
+   * Makes everything from `physicalOffset` on zeros again: cuts its file and gives it back its length, removes later ones. The
+   * first file stays, empty, unless it begins at 0: its name says where the log goes on.
+   */
   async clearFrom(physicalOffset: number): Promise<void> {
     const start = this.startOf(physicalOffset)
     const inside = physicalOffset - start
-    await this.removeFrom(inside === 0 ? start : start + this.fileSizeBytes)
+    const goes = inside === 0 && !(start > 0 && start === this.minOffset)
+    await this.removeFrom(goes ? start : start + this.fileSizeBytes)
     const file = this.find(physicalOffset)
     if (file === undefined) return
     await this.use(file, async handle => {

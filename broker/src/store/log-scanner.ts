@@ -21,6 +21,8 @@ export interface ScanEnd {
 }
 
 export interface ScanOptions {
+  /** A boundary of records: nothing from here on is looked at. When a record lies across, the scan ends before it. */
+  readonly to?: number
   /**
    * Up to here the log is known to have been on stable storage. What is not a record before it is damage, not the end:
    * the scan goes on with the next good record.
@@ -59,19 +61,24 @@ export function isTorn(buffer: Buffer, at: number, record: CheckedRecord): boole
 /** Reads the log record by record in large pieces, checking lengths, places and CRCs (CommitLog.java#recoverAbnormally). */
 export class LogScanner {
   readonly #files: LogFiles
+  readonly #windowBytes: number
   #buffer = Buffer.alloc(0)
 
-  constructor(files: LogFiles) {
+  /** `windowBytes`: what is read at once; everything else in the process has its turn in between. */
+  constructor(files: LogFiles, windowBytes = WINDOW_BYTES) {
     this.#files = files
+    this.#windowBytes = windowBytes
   }
 
   /** From `position`, which is a record boundary, to where the log ends. Throws DiskError. */
   async scan(position: number, options: ScanOptions): Promise<ScanEnd> {
     const { fileSizeBytes } = this.#files
+    const limit = options.to ?? Number.POSITIVE_INFINITY
     let lastRecord = -1
     let lastTimestamp = 0
-    let wanted = WINDOW_BYTES
+    let wanted = this.#windowBytes
     for (;;) {
+      if (position >= limit) return { end: position, why: 'as far as was asked', lastRecord, lastTimestamp }
       const file = this.#files.find(position)
       if (file === undefined) {
         if (position < options.durableTo) {
@@ -81,9 +88,9 @@ export class LogScanner {
         return { end: position, why: 'no file follows', lastRecord, lastTimestamp }
       }
       const fileEnd = file.start + fileSizeBytes
-      const asked = Math.min(wanted, fileEnd - position)
+      const asked = Math.min(wanted, fileEnd - position, limit - position)
       const { buffer, length } = await this.#window(file, position, asked)
-      wanted = WINDOW_BYTES
+      wanted = this.#windowBytes
       let at = 0
       let bad: string | undefined
       while (at < length) {
@@ -111,7 +118,11 @@ export class LogScanner {
           const { needs } = check
           if (needs === undefined || position + at + needs > fileEnd || needs > MAX_RECORD_BYTES) bad = check.why
           else if (position + length === fileEnd) bad = check.why
-          else wanted = Math.max(WINDOW_BYTES, needs)
+          else if (position + length === limit) {
+            if ((await this.endAt(position + at)) !== undefined)
+              return { end: position + at, why: 'a record lies across', lastRecord, lastTimestamp }
+            bad = check.why
+          } else wanted = Math.max(this.#windowBytes, needs)
           break
         }
       }
@@ -144,7 +155,7 @@ export class LogScanner {
       const file = this.#files.find(from)
       if (file === undefined) return limit
       const fileEnd = file.start + this.#files.fileSizeBytes
-      const { buffer, length } = await this.#window(file, from, Math.min(WINDOW_BYTES, fileEnd - from))
+      const { buffer, length } = await this.#window(file, from, Math.min(this.#windowBytes, fileEnd - from))
       for (
         let hit = buffer.indexOf(MAGIC_PREFIX);
         hit >= 0 && hit < length;
@@ -171,6 +182,15 @@ export class LogScanner {
   async blankAt(position: number): Promise<number | undefined> {
     const check = await this.#look(position)
     return check?.kind === 'blank' ? check.size : undefined
+  }
+
+  /** Where the record or blank ends that begins at `position`; undefined when there is none. Throws DiskError. */
+  async endAt(position: number): Promise<number | undefined> {
+    const check = await this.#look(position)
+    if (check?.kind === 'record') return check.physicalOffset === position ? position + check.size : undefined
+    const { fileSizeBytes } = this.#files
+    const left = fileSizeBytes - (position % fileSizeBytes)
+    return check?.kind === 'blank' && check.size === left ? position + left : undefined
   }
 
   async #look(position: number) {

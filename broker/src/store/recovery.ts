@@ -1,12 +1,14 @@
 import { type CheckedRecord, isQueued, MIN_RECORD_SIZE, sysFlag } from '@rocketcluster/protocol/internal'
 import type { Log, World } from '@rocketcluster/world'
-import { Checkpoint, type Vouched } from './checkpoint.ts'
+import { Checkpoint, NOT_COUNTED, type Vouched } from './checkpoint.ts'
+import type { LogStart } from './commit-log.ts'
 import type { StoreConfig } from './config.ts'
 import { ConsumeQueues } from './consume-queues.ts'
 import { IndexService } from './index-service.ts'
 import type { LogFiles } from './log-files.ts'
 import { LogScanner } from './log-scanner.ts'
 import { RecordTraits } from './record-traits.ts'
+import { truncateLog } from './truncation.ts'
 
 /** Apache takes three seconds off its timestamps (StoreCheckpoint.java#getMinTimestamp). */
 const CHECKPOINT_SLACK_MS = 3000
@@ -21,12 +23,15 @@ export interface Recovered {
   readonly index: IndexService | undefined
   readonly checkpoint: Checkpoint
   /** Where the log ends; what lies behind it in the files are zeros. */
-  readonly end: number
-  /** Start of the last record, -1 when there is none. */
-  readonly lastRecord: number
-  /** Its storeTimestamp. */
-  readonly lastTimestamp: number
+  readonly log: LogStart
   readonly damagedRecords: number
+}
+
+export interface RecoveryOptions {
+  /** Physical offset at which the log is cut before anything else. */
+  readonly truncateTo?: number
+  /** What is not known to be confirmed is in the log only, not in what is derived from it. */
+  readonly gated?: boolean
 }
 
 /**
@@ -44,6 +49,7 @@ export async function recover(
   config: StoreConfig,
   files: LogFiles,
   opened: { close(): Promise<void> }[],
+  { truncateTo, gated = false }: RecoveryOptions = {},
 ): Promise<Recovered> {
   const { disk, log, clock } = world
   const root = config.storePathRootDir
@@ -52,9 +58,12 @@ export async function recover(
   opened.push(checkpoint)
   const clean = checkpoint.wasClean
   const scanner = new LogScanner(files)
-  const vouched = await trustworthy(checkpoint, files, scanner)
+  let vouched = await trustworthy(checkpoint, files, scanner)
   if (checkpoint.vouched !== undefined && vouched === undefined && files.files.length > 0)
     log.warn({ checkpoint: checkpoint.vouched }, 'the checkpoint does not fit the log: recovering without it')
+  const isCut =
+    truncateTo !== undefined && (await truncateLog({ checkpoint, vouched, files, scanner, world, root }, truncateTo))
+  if (isCut && vouched !== undefined) vouched = checkpoint.vouched
   const queues = await ConsumeQueues.open(world, {
     lastExitOk: clean,
     // After a crash the entries behind the checkpoint may be torn: they are made again from the log.
@@ -80,7 +89,16 @@ export async function recover(
   const from = await startingPoints({ clean, vouched, checkpoint, files, scanner, queues, index, config })
 
   if (!clean) await queues.truncate(from.queues)
-  const redispatch = new Redispatch(world.log, files, queues, index, config, from)
+  // What readers have seen is not hidden from them again.
+  const confirmed = gated
+    ? Math.max(
+        checkpoint.confirmPhyOffset,
+        vouched?.vouchedOffset ?? 0,
+        from.queues,
+        vouched === undefined && clean && !isCut ? queues.maxPhysicalOffset : 0,
+      )
+    : Number.POSITIVE_INFINITY
+  const redispatch = new Redispatch(world.log, files, queues, index, config, from, confirmed)
   const scanned = await scanner.scan(from.log, {
     durableTo: vouched?.syncedOffset ?? 0,
     mayBeTorn: !clean,
@@ -97,30 +115,43 @@ export async function recover(
   })
   const { end } = scanned
   const { damagedRecords } = redispatch
-  const lastRecord =
-    scanned.lastRecord >= 0 ? scanned.lastRecord : vouched?.vouchedOffset === end ? vouched.lastRecord : -1
-  const lastTimestamp = scanned.lastRecord >= 0 ? scanned.lastTimestamp : checkpoint.apache.physicMsgTimestamp
+  // Nothing was read, as all was vouched for: the checkpoint knows the last record.
+  const lastKnown =
+    vouched?.vouchedOffset === end
+      ? { lastRecord: vouched.lastRecord, lastTimestamp: checkpoint.apache.physicMsgTimestamp }
+      : { lastRecord: -1, lastTimestamp: checkpoint.apache.physicMsgTimestamp }
+  const last = scanned.lastRecord >= 0 ? scanned : lastKnown
+  const readable = confirmed >= end ? { end, ...last } : redispatch.readable(vouched, checkpoint)
+  const start: LogStart = {
+    end,
+    readable: readable.end,
+    lastRecord: readable.lastRecord,
+    lastTimestamp: last.lastTimestamp,
+    lastTimestampReadable: readable.lastTimestamp,
+  }
 
-  const asLeft = clean && vouched?.vouchedOffset === end && from.log === end
+  const asLeft = clean && !isCut && vouched?.vouchedOffset === end && from.log === end
   if (!asLeft) {
     // What a killed process wrote may be in the page cache only, in more files than the last.
     await files.rewriteBetween(Math.max(files.minOffset, vouched?.syncedOffset ?? from.log), end)
     await files.clearFrom(end)
-    await queues.truncate(end)
-    await index?.truncate(end)
+    await queues.truncate(readable.end)
+    await index?.truncate(readable.end)
     await queues.flush()
     const indexed = await index?.flush()
     await checkpoint.write({
-      physicMsgTimestamp: lastTimestamp,
-      logicsMsgTimestamp: lastTimestamp,
+      physicMsgTimestamp: last.lastTimestamp,
+      logicsMsgTimestamp: readable.lastTimestamp,
       indexMsgTimestamp: indexed?.storeTimestamp ?? 0,
-      vouchedOffset: end,
-      lastRecord,
+      vouchedOffset: readable.end,
+      lastRecord: readable.lastRecord,
       syncedOffset: end,
       indexedOffset: indexedTo(index),
       entryCount: queues.entryCount,
+      ...(gated ? { confirmPhyOffset: readable.end } : {}),
     })
   }
+  redispatch.reserve()
   // With very many queues this takes seconds; until it is done, readers skip what is gone one pull at a time.
   const corrected = queues.correctMin(files.minOffset)
   if (queueCount(queues) <= QUEUES_TO_WAIT_FOR) await corrected
@@ -131,6 +162,7 @@ export async function recover(
       checkpoint: vouched !== undefined,
       from: from.log,
       end,
+      readable: readable.end,
       minOffset: files.minOffset,
       why: scanned.why,
       damagedRecords,
@@ -138,7 +170,7 @@ export async function recover(
     },
     'the store is recovered',
   )
-  return { queues, index, checkpoint, end, lastRecord, lastTimestamp, damagedRecords }
+  return { queues, index, checkpoint, log: start, damagedRecords }
 }
 
 /**
@@ -195,7 +227,8 @@ async function startingPoints(parts: {
   const min = files.minOffset
   if (vouched !== undefined) {
     // Somebody deleted or cut files of consume queues: entries that are missing are made again from the log.
-    const queuesFrom = queues.entryCount === vouched.entryCount ? vouched.vouchedOffset : min
+    const areWhole = vouched.entryCount === NOT_COUNTED || queues.entryCount === vouched.entryCount
+    const queuesFrom = areWhole ? vouched.vouchedOffset : min
     const indexLost = index !== undefined && indexedTo(index) < vouched.indexedOffset
     const indexFrom = indexLost ? Math.max(min, indexedTo(index) + 1) : vouched.vouchedOffset
     // Only a record boundary can be scanned from; where the index ends is none.
@@ -243,7 +276,14 @@ class Redispatch {
   readonly #queues: ConsumeQueues
   readonly #index: IndexService | undefined
   readonly #from: StartingPoints
+  readonly #confirmed: number
   readonly #traits: RecordTraits
+  /** The last record that is readable: where it begins and ends, and its storeTimestamp. -1 when none was met. */
+  #lastRecord = -1
+  #lastEnd = -1
+  #lastTimestamp = 0
+  /** Topic → queueId → newest queue offset that is taken by a message which is not readable yet. */
+  readonly #taken = new Map<string, Map<number, number>>()
 
   constructor(
     log: Log,
@@ -252,7 +292,9 @@ class Redispatch {
     index: IndexService | undefined,
     config: StoreConfig,
     from: StartingPoints,
+    confirmed: number,
   ) {
+    this.#confirmed = confirmed
     this.#log = log
     this.#files = files
     this.#queues = queues
@@ -261,8 +303,41 @@ class Redispatch {
     this.#traits = new RecordTraits(() => config.messageDelayLevel)
   }
 
+  /** Where what is readable ends, when that is before the log's end. */
+  readable(vouched: Vouched | undefined, checkpoint: Checkpoint) {
+    if (this.#lastRecord >= 0)
+      return { end: this.#lastEnd, lastRecord: this.#lastRecord, lastTimestamp: this.#lastTimestamp }
+    return {
+      end: vouched?.vouchedOffset ?? this.#from.log,
+      lastRecord: vouched?.lastRecord ?? -1,
+      lastTimestamp: checkpoint.apache.logicsMsgTimestamp,
+    }
+  }
+
+  /** The next message of each queue comes behind those that are not readable yet. */
+  reserve(): void {
+    for (const [topic, taken] of this.#taken)
+      for (const [queueId, queueOffset] of taken) this.#queues.reserve(topic, queueId, queueOffset)
+  }
+
+  #take(topic: string, { queueId, queueOffset, physicalOffset }: CheckedRecord): void {
+    // A record that lies about its place is met when it becomes readable.
+    if (queueOffset < 0 || queueOffset > physicalOffset / MIN_RECORD_SIZE) return
+    const taken = this.#taken.get(topic) ?? new Map<number, number>()
+    taken.set(queueId, queueOffset)
+    this.#taken.set(topic, taken)
+  }
+
   visit(buffer: Buffer, record: CheckedRecord): void {
-    const { physicalOffset, queueId, queueOffset, topicAt } = record
+    const { physicalOffset, queueId, queueOffset, topicAt, storeTimestamp } = record
+    const recordEnd = physicalOffset + record.size
+    if (recordEnd > this.#confirmed) {
+      if (isQueued(record.sysFlag)) this.#take(buffer.toString('utf8', topicAt, topicAt + record.topicLength), record)
+      return
+    }
+    this.#lastRecord = physicalOffset
+    this.#lastEnd = recordEnd
+    this.#lastTimestamp = storeTimestamp
     const forQueues = isQueued(record.sysFlag) && physicalOffset >= this.#from.queues
     const forIndex =
       this.#index !== undefined &&

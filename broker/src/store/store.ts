@@ -38,6 +38,22 @@ import type {
 const TRANSACTION_MASK = 0xc
 /** Enough for the head of any record, and for the whole of most. */
 const FIRST_READ_BYTES = 4096
+/** How far apart in milliseconds, and how often, it is looked whether messages are final: five seconds for the disk, half a one for replicas. */
+const FINAL_LOOK_MS = 10
+const FINAL_LOOKS = 500
+const FINAL_REPLICA_LOOKS = 50
+
+export interface StoreOptions {
+  /**
+   * Physical offset at which the log is cut before anything else, where a record ends; beyond its end it does nothing. All that is
+   * derived from the log follows. A start that dies in the midst may be repeated, with it or without.
+   */
+  readonly truncateTo?: number
+  /** Nothing is readable, nor acknowledged, before `confirm` has said that no other master can take it back. */
+  readonly gated?: boolean
+  /** Runs when the directory is this process's alone, before the log is looked at and marked as in use; when it rejects, so does `open`. */
+  readonly locked?: () => Promise<void>
+}
 
 export interface Writable {
   readonly ok: true
@@ -71,6 +87,7 @@ export class Store {
   onTopicDeleted: (topic: string) => Promise<void> = async () => {}
 
   readonly #world: World
+  readonly #gated: boolean
   readonly #lock: DiskLock
   readonly #files: LogFiles
   readonly #log: CommitLog
@@ -94,9 +111,10 @@ export class Store {
 
   /**
    * Takes the directory's lock, recovers what is there, and is ready to serve.
-   * Throws Error with a sentence for the operator when it cannot: locked, unreadable, not a store of this configuration.
+   * Throws Error with a sentence for the operator when it cannot: locked, unreadable, not a store of this configuration, or
+   * nothing that can be cut at `truncateTo`.
    */
-  static async open(world: World, config: StoreConfig): Promise<Store> {
+  static async open(world: World, config: StoreConfig, options: StoreOptions = {}): Promise<Store> {
     const { disk } = world
     const root = config.storePathRootDir
     await makeDurableDirectory(disk, root)
@@ -111,11 +129,12 @@ export class Store {
     try {
       if (await emptyIfMarked(disk, root, config.storePathCommitLog))
         world.log.warn({ root }, 'the store was marked to be emptied: its log begins anew')
+      await options.locked?.()
       const files = new LogFiles(disk, config.storePathCommitLog, config.mappedFileSizeCommitLog, config.maxOpenFiles)
       opened.push(files)
       await files.load()
-      const recovered = await recover(world, config, files, opened)
-      return new Store(world, config, lock, files, recovered)
+      const recovered = await recover(world, config, files, opened, options)
+      return new Store(world, config, lock, files, recovered, options.gated ?? false)
     } catch (error) {
       for (const part of opened.reverse()) await part.close().catch(() => {})
       await lock.release()
@@ -129,8 +148,10 @@ export class Store {
     lock: DiskLock,
     files: LogFiles,
     recovered: Awaited<ReturnType<typeof recover>>,
+    gated: boolean,
   ) {
     this.#world = world
+    this.#gated = gated
     this.config = config
     this.#lock = lock
     this.#files = files
@@ -143,6 +164,7 @@ export class Store {
     const owner: CommitLogOwner = {
       assign: (topic, queueId) => queues.assign(topic, queueId),
       unassign: (topic, queueId, queueOffset) => queues.resetNextOffset(topic, queueId, queueOffset),
+      reserve: (topic, queueId, queueOffset) => queues.reserve(topic, queueId, queueOffset),
       dispatch: puts => this.#dispatch(puts),
       failed: reason => {
         // What was on its way is lost, and its physical offsets are given again.
@@ -150,9 +172,9 @@ export class Store {
         this.#setObstacle('log', reason)
       },
     }
-    this.#log = new CommitLog(world, config, files, owner, this.stats)
-    this.#log.start(recovered.end, recovered.lastRecord, recovered.lastTimestamp)
-    this.#flushedTo = recovered.end
+    this.#log = new CommitLog(world, config, files, owner, this.stats, gated)
+    this.#log.start(recovered.log)
+    this.#flushedTo = recovered.log.readable
     this.#cold = new ColdBlocks(files, this.stats, {
       cacheBytes: config.coldReadCacheBytes,
       blockBytes: config.coldReadBlockBytes,
@@ -275,7 +297,8 @@ export class Store {
   /**
    * One promise for all messages that reach the disk together. `physicalEnd` is `physicalOffset + sizeBytes` of the last
    * message waited for; to be called in the turn of its append.
-   * Resolves when the write has returned and, with SYNC_FLUSH and `wait`, its sync (or FLUSH_DISK_TIMEOUT before that).
+   * Resolves when the write has returned and, with SYNC_FLUSH and `wait`, its sync (or FLUSH_DISK_TIMEOUT before that). With
+   * `wait` a gated store waits for the confirmation, too (or FLUSH_SLAVE_TIMEOUT before that).
    * Rejects with ResponseError SERVICE_NOT_AVAILABLE when the disk refused; the message is not stored then.
    */
   committed(physicalEnd: number, wait: boolean): Promise<PutStatus> {
@@ -356,7 +379,13 @@ export class Store {
       throw new Error(
         `a log that begins at ${physicalOffset} cannot be taken over: mappedFileSizeCommitLog ${this.#files.fileSizeBytes} does not divide it`,
       )
-    this.#log.start(physicalOffset, -1, 0)
+    this.#log.start({
+      end: physicalOffset,
+      readable: physicalOffset,
+      lastRecord: -1,
+      lastTimestamp: 0,
+      lastTimestampReadable: 0,
+    })
     this.#flushedTo = physicalOffset
   }
 
@@ -371,6 +400,19 @@ export class Store {
   /** Replicas have everything before `physicalOffset`; Infinity: nobody waits for replicas. See `committed`. */
   replicated(physicalOffset: number): void {
     this.#log.replicated(physicalOffset)
+  }
+
+  /**
+   * Gated stores: nothing in the log before `physicalOffset` can be taken back any more. As far as it is stored it becomes readable,
+   * and who waits is answered. Never falls; without effect on other stores. Meant to be called whenever that is known to have grown.
+   */
+  confirm(physicalOffset: number): void {
+    this.#log.confirm(physicalOffset)
+  }
+
+  /** What `confirm` has come to; undefined in a store that is not gated. */
+  get confirmedOffset(): number | undefined {
+    return this.#log.confirmed
   }
 
   /** Told when the disk has taken or synced more of the log, or has failed. Returns the way to stop that. */
@@ -582,6 +624,19 @@ export class Store {
     return this.#log.synced
   }
 
+  /** Everything before it is written, and with SYNC_FLUSH synced. */
+  get durableOffset(): number {
+    return this.#log.durable
+  }
+
+  /**
+   * Everything before it is final: on stable storage, and in a gated store confirmed, which every later start of it knows. What a
+   * service saves of its progress must rest on nothing behind it.
+   */
+  get finalOffset(): number {
+    return this.#gated ? this.#flushedTo : this.#log.synced
+  }
+
   /** Everything before it can be consumed. */
   get readableOffset(): number {
     return this.#log.readable
@@ -602,6 +657,22 @@ export class Store {
     return this.#retention.usedRatio
   }
 
+  /**
+   * Waits until `finalOffset` has come to `physicalOffset`, for the disk five seconds, for replicas half a second at most. Returns whether
+   * it has. Rejects with DiskError.
+   */
+  async makeFinal(physicalOffset: number): Promise<boolean> {
+    let [looks, looksAtReplicas] = [0, 0]
+    while (this.finalOffset < physicalOffset) {
+      if (this.#log.dead || looks++ === FINAL_LOOKS || looksAtReplicas === FINAL_REPLICA_LOOKS) return false
+      await this.flush()
+      // With SYNC_FLUSH the log syncs by itself what is written, and `flush` only what is readable already.
+      if (this.finalOffset < physicalOffset) await this.#world.clock.sleep(FINAL_LOOK_MS)
+      if (this.#log.durable >= physicalOffset && this.#log.readable < physicalOffset) looksAtReplicas++
+    }
+    return true
+  }
+
   // ---- keeping house
 
   /** Syncs the log, then the consume queues and the index, then lets the checkpoint vouch for them. Rejects with DiskError. */
@@ -612,10 +683,13 @@ export class Store {
 
   async #flush(): Promise<void> {
     // All of one moment: what is readable is exactly what the queues have entries for.
-    const { readable, lastRecord } = this.#log
+    const { readable, lastRecord, readableTimestamp } = this.#log
     const { entryCount } = this.#queues
     const indexedOffset = indexedTo(this.#index)
-    if (readable === this.#flushedTo && this.#checkpoint.entryCount === entryCount) return
+    // At last it says, too, up to where the log is whole that is not readable yet.
+    const isLast =
+      this.#gated && this.#closing !== undefined && this.#checkpoint.vouched?.syncedOffset !== this.#log.synced
+    if (readable === this.#flushedTo && this.#checkpoint.entryCount === entryCount && !isLast) return
     try {
       while (this.#log.synced < readable && this.#log.failure === undefined) await this.#log.sync()
       if (this.#log.synced < readable) return
@@ -625,13 +699,14 @@ export class Store {
       const indexed = await this.#index?.flush()
       await this.#checkpoint.write({
         physicMsgTimestamp: timestamp,
-        logicsMsgTimestamp: timestamp,
+        logicsMsgTimestamp: this.#gated ? readableTimestamp : timestamp,
         indexMsgTimestamp: indexed?.storeTimestamp ?? 0,
         vouchedOffset: readable,
         lastRecord,
         syncedOffset: synced,
         indexedOffset,
         entryCount,
+        ...(this.#gated ? { confirmPhyOffset: readable } : {}),
       })
       this.#flushedTo = readable
       this.#setObstacle('derived', undefined)
@@ -687,7 +762,9 @@ export class Store {
       const clean = await this.#log.drain()
       await this.#flushing?.catch(() => {})
       await this.flush()
-      if (clean && this.#flushedTo === this.#log.appended) await this.#checkpoint.markClean()
+      // What is not confirmed yet is whole all the same, and the next start finds it.
+      const isWhole = this.#gated ? this.#log.synced === this.#log.appended : this.#flushedTo === this.#log.appended
+      if (clean && isWhole && this.#flushedTo === this.#log.readable) await this.#checkpoint.markClean()
     } finally {
       // Everything that could be written has been, or the failure is on its way to the caller.
       await this.#queues.close().catch(() => {})

@@ -7,13 +7,15 @@ import type { PortPlan } from './ports.ts'
 
 /** What one process of a running cluster is, as scripts are told. */
 export interface RunningProcess {
-  readonly kind: 'nameserver' | 'broker'
+  readonly kind: 'nameserver' | 'controller' | 'broker'
   readonly name: string
-  /** null for a name server. */
+  /** null for all but brokers. */
   readonly brokerName: string | null
   readonly brokerId: number | null
   /** `host:port` for clients. */
   readonly address: string
+  /** `host:port` where clients find the master of its group, whoever it is; null for a broker that is alone. */
+  readonly groupAddress: string | null
   /** URL of its metrics; /readyz and /livez are beside it. */
   readonly metrics: string
   readonly pid: number | null

@@ -3,18 +3,23 @@ import type { ProcessIdentity } from '@rocketcluster/config'
 import fc from 'fast-check'
 import { allPorts, choosePorts, portCount, portsFrom, wellKnownPorts } from './ports.ts'
 
-const processes = (nameServers: number, brokers: number): ProcessIdentity[] => [
+/** `replicas`: of each broker's group. */
+const processes = (nameServers: number, brokers: number, replicas = 1): ProcessIdentity[] => [
   ...Array.from({ length: nameServers }, (_, n) => ({ kind: 'nameserver', name: `ns-${n}` }) as const),
-  ...Array.from(
-    { length: brokers },
-    (_, n) => ({ kind: 'broker', name: `b-${n}`, brokerName: `b-${n}`, brokerId: 0 }) as const,
-  ),
+  ...(replicas > 1 ? [{ kind: 'controller', name: 'c-0' } as const] : []),
+  ...Array.from({ length: brokers * replicas }, (_, n) => {
+    const brokerName = `b-${Math.floor(n / replicas)}`
+    const member = n % replicas
+    return replicas > 1
+      ? ({ kind: 'broker', name: `${brokerName}-${member}`, brokerName, brokerId: member + 1 } as const)
+      : ({ kind: 'broker', name: brokerName, brokerName, brokerId: 0 } as const)
+  }),
 ]
 
 test('--port BASE: the first name server on BASE, the rest after it, no two alike and no gaps', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 64 }), (nameServers, brokers) => {
-      const all = processes(nameServers, brokers)
+    fc.property(fc.nat(8), fc.nat(63), fc.nat(3), (nameServers, brokers, replicas) => {
+      const all = processes(nameServers + 1, brokers + 1, replicas + 1)
       const plan = portsFrom(20_000, all)
       expect(plan['ns-0']!.listenPort).toBe(20_000)
       const ports = [...allPorts(plan, all).keys()].sort((a, b) => a - b)
@@ -28,6 +33,8 @@ test("the well-known ports are RocketMQ's", () => {
   expect(plan['ns-0']!.listenPort).toBe(9876)
   expect(plan['b-0']!.listenPort).toBe(10_911)
   expect(allPorts(plan, processes(1, 2)).size).toBe(portCount(processes(1, 2)))
+  // Clients that were given a broker's address find the master.
+  expect(wellKnownPorts(processes(1, 2, 3))['b-0']!.listenPort).toBe(10_911)
 })
 
 describe('choosePorts', () => {

@@ -1,4 +1,4 @@
-import type { ProcessIdentity } from '@rocketcluster/config'
+import { isControlled, type ProcessIdentity } from '@rocketcluster/config'
 
 /** The ports of one process. A broker also takes the fast port, two below, and the replication port, one above. */
 export interface Ports {
@@ -6,6 +6,7 @@ export interface Ports {
   readonly metricsPort: number
 }
 
+/** By name of a process; and by name of a group with members to choose from, where clients find its master. */
 export type PortPlan = Readonly<Record<string, Ports>>
 
 /** RocketMQ's own ports: the first name server, and the fast port of the first broker. */
@@ -15,45 +16,60 @@ const FIRST_BROKER_BLOCK = 10_909
 const FREE_FROM = 20_000
 const FREE_TO = 32_000
 
-/** A broker's block: fast port, metrics, the port itself, replication. */
+/** A broker's block: fast port, metrics, the port itself, replication. That of a group's master: fast port, one unused, the port. */
 const BROKER_BLOCK = 4
+const GROUP_BLOCK = 3
 
-/** Name servers from `nameServers` on, then broker blocks from `brokers` on, then the name servers' metrics from `metrics` on. */
-function lay(processes: readonly ProcessIdentity[], nameServers: number, brokers: number, metrics: number): PortPlan {
+/** What has a port and its metrics on another: everything but brokers. */
+const plainOnes = (processes: readonly ProcessIdentity[]) => processes.filter(({ kind }) => kind !== 'broker')
+
+/** Groups whose master is chosen. */
+const groupsOf = (processes: readonly ProcessIdentity[]) =>
+  new Set(processes.filter(isControlled).map(({ brokerName }) => brokerName!))
+
+/**
+ * Name servers and controllers from `plain` on, then the brokers' blocks from `brokers` on, a group's before its members', then the
+ * metrics of the first from `metrics` on.
+ */
+function lay(processes: readonly ProcessIdentity[], plain: number, brokers: number, metrics: number): PortPlan {
   const plan: Record<string, Ports> = {}
   let nextBlock = brokers
   let n = 0
-  for (const { kind, name } of processes) {
-    if (kind === 'nameserver') {
-      plan[name] = { listenPort: nameServers + n, metricsPort: metrics + n }
+  for (const process of processes) {
+    const { kind, name, brokerName } = process
+    if (kind !== 'broker') {
+      plan[name] = { listenPort: plain + n, metricsPort: metrics + n }
       n++
-    } else {
-      plan[name] = { listenPort: nextBlock + 2, metricsPort: nextBlock + 1 }
-      nextBlock += BROKER_BLOCK
+      continue
     }
+    if (isControlled(process) && plan[brokerName!] === undefined) {
+      plan[brokerName!] = { listenPort: nextBlock + 2, metricsPort: nextBlock + 1 }
+      nextBlock += GROUP_BLOCK
+    }
+    plan[name] = { listenPort: nextBlock + 2, metricsPort: nextBlock + 1 }
+    nextBlock += BROKER_BLOCK
   }
   return plan
 }
 
 /** With `--port BASE`: the first name server on BASE, everything else on the ports after it, without gaps. */
 export function portsFrom(base: number, processes: readonly ProcessIdentity[]): PortPlan {
-  const nameServers = processes.filter(({ kind }) => kind === 'nameserver').length
-  return lay(processes, base, base + 2 * nameServers, base + nameServers)
+  const count = plainOnes(processes).length
+  return lay(processes, base, base + 2 * count, base + count)
 }
 
 /** How many ports `portsFrom` uses. */
 export function portCount(processes: readonly ProcessIdentity[]): number {
-  const nameServers = processes.filter(({ kind }) => kind === 'nameserver').length
-  return 2 * nameServers + BROKER_BLOCK * (processes.length - nameServers)
+  const plain = plainOnes(processes).length
+  return 2 * plain + BROKER_BLOCK * (processes.length - plain) + GROUP_BLOCK * groupsOf(processes).size
 }
 
 /** RocketMQ's own ports, so that a client with its defaults finds the cluster. */
 export function wellKnownPorts(processes: readonly ProcessIdentity[]): PortPlan {
-  const nameServers = processes.filter(({ kind }) => kind === 'nameserver').length
-  return lay(processes, NAME_SERVER_PORT, FIRST_BROKER_BLOCK, NAME_SERVER_PORT + nameServers)
+  return lay(processes, NAME_SERVER_PORT, FIRST_BROKER_BLOCK, NAME_SERVER_PORT + plainOnes(processes).length)
 }
 
-/** Every port that the processes of a plan open, each with the process it belongs to. */
+/** Every port that the processes of a plan open, or could, each with the process or group it belongs to. */
 export function allPorts(plan: PortPlan, processes: readonly ProcessIdentity[]): Map<number, string> {
   const ports = new Map<number, string>()
   for (const { kind, name } of processes) {
@@ -61,6 +77,10 @@ export function allPorts(plan: PortPlan, processes: readonly ProcessIdentity[]):
     const own =
       kind === 'broker' ? [listenPort - 2, metricsPort, listenPort, listenPort + 1] : [listenPort, metricsPort]
     for (const port of own) ports.set(port, name)
+  }
+  for (const name of groupsOf(processes)) {
+    const { listenPort, metricsPort } = plan[name]!
+    for (const port of [listenPort - 2, metricsPort, listenPort]) ports.set(port, name)
   }
   return ports
 }
@@ -90,7 +110,8 @@ export async function choosePorts(
   isFree: IsFree,
   random: () => number,
 ): Promise<PortPlan | undefined> {
-  const knowsAll = last !== undefined && processes.every(({ name }) => last[name] !== undefined)
+  const names = [...processes.map(({ name }) => name), ...groupsOf(processes)]
+  const knowsAll = last !== undefined && names.every(name => last[name] !== undefined)
   const wellKnown = wellKnownPorts(processes)
   // Last time's may be the well-known ones: those are never taken without asking.
   const lastIsWellKnown =

@@ -1,4 +1,4 @@
-import type { RenderedProcess } from '@rocketcluster/config'
+import { isControlled, type RenderedProcess } from '@rocketcluster/config'
 import { brokerRequests, nameserverRequests, ResponseError } from '@rocketcluster/protocol'
 import { RemotingClient, TransportError } from '@rocketcluster/remoting'
 import { nodeWorld } from '@rocketcluster/world/node'
@@ -55,11 +55,18 @@ async function nameServerReason(
   let missing: string | undefined
   const reason = await attempt(async () => {
     const { body: cluster } = await client.invoke(address, nameserverRequests.getBrokerClusterInfo, {}, options)
-    const registered = ({ brokerName, brokerId, address }: RenderedProcess) =>
-      cluster?.brokerAddrTable.get(brokerName!)?.brokerAddrs.get(brokerId!) === address
-    const unknown = brokers.find(broker => !registered(broker))
-    if (unknown) {
-      missing = `${unknown.name} has not registered with ${name} yet`
+    const addressOf = ({ brokerName }: RenderedProcess, brokerId: number) =>
+      cluster?.brokerAddrTable.get(brokerName!)?.brokerAddrs.get(brokerId)
+    const masterless = brokers.find(broker => addressOf(broker, 0) !== (broker.groupAddress ?? broker.address))
+    if (masterless) {
+      missing = `${name} has no master of ${masterless.brokerName} yet`
+      return
+    }
+    // The master of a group is known by the group's address only.
+    const unknown = brokers.filter(broker => isControlled(broker) && addressOf(broker, broker.brokerId!) === undefined)
+    const late = unknown.find(one => unknown.some(other => other !== one && other.brokerName === one.brokerName))
+    if (late) {
+      missing = `${late.name} has not registered with ${name} yet`
       return
     }
     const { body: route } = await client.invoke(

@@ -11,6 +11,10 @@ export interface Report {
   starting(cluster: RocketCluster, processes: readonly RenderedProcess[]): void
   event(event: SupervisorEvent, logFile: string): void
   ready(cluster: RunningCluster, how: { tookMs: number; directory: string }): void
+  /** A group has a master, for the first time or another one. `change` says why. */
+  master(brokerName: string, master: string | undefined, epoch: number, change: string): void
+  /** A deposed master hangs and is killed. */
+  stuck(name: string): void
   /** Once a second. */
   tick(running: number, all: number): void
   stopping(): void
@@ -28,6 +32,8 @@ export function jsonReport({ out, err }: Terminal): Report {
       if (text !== undefined) err(`${text}\n`)
     },
     ready: cluster => out(`${JSON.stringify(cluster)}\n`),
+    master: (...what) => err(`${masterSentence(...what)}\n`),
+    stuck: name => err(`${stuckSentence(name)}\n`),
     tick() {},
     stopping() {},
     stopped: killed => {
@@ -82,6 +88,10 @@ export function textReport(terminal: Terminal): Report {
       )
     },
 
+    master: (...what) => say(`${clockTime()} ${masterSentence(...what)}\n`),
+
+    stuck: name => say(`${clockTime()} ${stuckSentence(name)}\n`),
+
     tick(running, all) {
       if (!terminal.isScreen || readyMs === undefined) return
       clear()
@@ -99,6 +109,11 @@ export function textReport(terminal: Terminal): Report {
       ),
   }
 }
+
+const masterSentence = (brokerName: string, master: string | undefined, epoch: number, change: string) =>
+  `${brokerName}: ${master ?? 'an unknown member'} is master since epoch ${epoch} (${change})`
+
+const stuckSentence = (name: string) => `${name} is not master any more and does not step down; it is killed`
 
 function sentence(event: SupervisorEvent, logFile: string): string | undefined {
   if (event.kind === 'started') return event.again ? `${event.name} runs again, pid ${event.pid}` : undefined

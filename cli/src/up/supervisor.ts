@@ -134,6 +134,11 @@ export class Supervisor {
     return killed
   }
 
+  /** Kills one that does not listen any more; it is started again. */
+  killOne(name: string): void {
+    this.#children.get(name)?.process?.kill('SIGKILL')
+  }
+
   /** Kills everything that runs, at once. For when there is no time left. */
   kill(): void {
     this.#stopping = true

@@ -5,6 +5,7 @@ import { join, relative, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import {
+  isControlled,
   NODE_FLAGS,
   processesOf,
   type RenderedCluster,
@@ -16,6 +17,7 @@ import type { DiskLock } from '@rocketcluster/world'
 import { nodeDisk } from '@rocketcluster/world/node'
 import { CommandError, command, oneWord, type Terminal, UsageError, wholeNumber } from '../command.ts'
 import { DataDirectory, DEFAULT_DATA_ROOT, type RunningCluster } from './data-directory.ts'
+import { GroupWatch } from './group-watch.ts'
 import { choosePorts, firstTaken, type PortPlan, portCount, portsFrom } from './ports.ts'
 import { jsonReport, quote, type Report, textReport } from './report.ts'
 import { Supervisor } from './supervisor.ts'
@@ -27,7 +29,11 @@ const program = (name: string) =>
   )
 
 /** Programs by kind of process. */
-const PROGRAMS = { nameserver: program('nameserver'), broker: program('broker') } as const
+const PROGRAMS = {
+  nameserver: program('nameserver'),
+  controller: program('controller'),
+  broker: program('broker'),
+} as const
 
 const POLL_MS = 25
 /** A process that dies so often before the cluster is ready will not get better by itself. */
@@ -35,7 +41,7 @@ const HOPELESS_DEATHS = 3
 const LAST_RUN_PATIENCE_MS = 10_000
 /** Brokers get most of the ten seconds that a stop may take: they have messages to bring to disk. */
 const BROKER_PATIENCE_MS = 7000
-const NAME_SERVER_PATIENCE_MS = 1500
+const OTHERS_PATIENCE_MS = 1500
 
 export const up = command({
   name: 'up',
@@ -178,13 +184,14 @@ async function portsOf(
 
 function render(cluster: RocketCluster, ports: PortPlan, directory: DataDirectory, host: string): RenderedCluster {
   const isLoopback = host === '::1' || host.startsWith('127.')
-  return renderRocketCluster(cluster, ({ name }) => ({
+  return renderRocketCluster(cluster, process => ({
     host,
     // What others on the network should reach listens to them; nothing else does.
     bindAddress: isLoopback ? host : isIP(host) === 6 ? '::' : '0.0.0.0',
-    listenPort: ports[name]!.listenPort,
-    metricsPort: ports[name]!.metricsPort,
-    directory: directory.processDirectory(name),
+    listenPort: ports[process.name]!.listenPort,
+    metricsPort: ports[process.name]!.metricsPort,
+    ...(isControlled(process) && { groupListenPort: ports[process.brokerName!]!.listenPort }),
+    directory: directory.processDirectory(process.name),
   }))
 }
 
@@ -220,8 +227,8 @@ async function runCluster(
   process.once('exit', lastResort)
   let closeProbe = async () => {}
   const startedMs = performance.now()
-  const nameServers = processes.filter(({ kind }) => kind === 'nameserver')
   const brokers = processes.filter(({ kind }) => kind === 'broker')
+  const others = processes.filter(({ kind }) => kind !== 'broker')
   const start = (process: RenderedProcess) => {
     const conf = directory.writeConf(process.name, process.conf)
     supervisor.start({
@@ -246,19 +253,19 @@ async function runCluster(
 
   try {
     report.starting(cluster, processes)
-    nameServers.forEach(start)
+    others.forEach(start)
     // Loaded while they start.
     const { answers, openProbe, waitingFor } = await import('./readiness.ts')
     const client = openProbe()
     closeProbe = () => client.close()
-    // A broker that finds no name server tries again a second later: worth a moment's wait here.
+    // A broker that finds no name server, or no controller, tries again a second later: worth a moment's wait here.
     await until(async () => {
-      const answering = await Promise.all(nameServers.map(nameServer => answers(client, nameServer)))
-      return answering.every(Boolean) ? undefined : 'a name server does not answer yet'
+      const answering = await Promise.all(others.map(process => answers(client, process)))
+      const silent = others.find((_, i) => !answering[i])
+      return silent && `${silent.name} does not answer yet`
     })
     if (!stop.aborted) brokers.forEach(start)
     await until(() => (stop.aborted ? Promise.resolve(undefined) : waitingFor(client, processes)))
-    await closeProbe()
     if (!stop.aborted) {
       isReady = true
       const now = running(cluster, processes, supervisor)
@@ -267,7 +274,19 @@ async function runCluster(
         tookMs: performance.now() - startedMs,
         directory: shortPath(directory.path),
       })
+      const watch = new GroupWatch({
+        client,
+        processes,
+        onMaster: (brokerName, master, { masterEpoch, change }) =>
+          report.master(brokerName, master, masterEpoch, change),
+        onStuck: name => {
+          report.stuck(name)
+          supervisor.killOne(name)
+        },
+      })
+      watch.start()
       await stopped(stop, () => report.tick(supervisor.running, processes.length))
+      await watch.stop()
     }
     return 0
   } finally {
@@ -280,8 +299,8 @@ async function runCluster(
         BROKER_PATIENCE_MS,
       )),
       ...(await supervisor.stop(
-        nameServers.map(({ name }) => name),
-        NAME_SERVER_PATIENCE_MS,
+        others.map(({ name }) => name),
+        OTHERS_PATIENCE_MS,
       )),
     ]
     process.removeListener('exit', lastResort)
@@ -305,12 +324,13 @@ function running(
   return {
     cluster: cluster.metadata.name,
     nameServers: processes.filter(({ kind }) => kind === 'nameserver').map(({ address }) => address),
-    processes: processes.map(({ kind, name, brokerName, brokerId, address, placement }) => ({
+    processes: processes.map(({ kind, name, brokerName, brokerId, address, groupAddress, placement }) => ({
       kind,
       name,
       brokerName: brokerName ?? null,
       brokerId: brokerId ?? null,
       address,
+      groupAddress: groupAddress ?? null,
       metrics: `http://${placement.host.includes(':') ? `[${placement.host}]` : placement.host}:${placement.metricsPort}/metrics`,
       pid: supervisor.pid(name) ?? null,
       dataDir: placement.directory,

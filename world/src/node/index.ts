@@ -25,4 +25,5 @@ export function nodeWorld(options: { readonly log?: Log } = {}): World {
     log: options.log ?? silentLog,
   }
 }
+export { machineBootId } from './machine-boot-id.ts'
 export { type Running, runProcess } from './process.ts'

@@ -4,11 +4,7 @@ import { type DataVersion, firstVersion, nextVersion } from '../../metadata/data
 import { JsonFile } from '../../metadata/json-file.ts'
 import type { Store } from '../../store/store.ts'
 
-/** How often, and how far apart in milliseconds, a stop looks whether the log is synced: for five seconds. */
-const PATIENCE_LOOKS = 500
-const LOOK_MS = 10
-
-/** A state of the table that may go to disk once the log is synced up to `end`. */
+/** A state of the table that may go to disk once the log is final up to `end`. */
 interface Candidate {
   readonly offsets: ReadonlyMap<number, number>
   readonly end: number
@@ -77,7 +73,7 @@ export class DelayOffsets {
    */
   async saveSynced(): Promise<void> {
     const candidate = this.#candidate
-    const ready = candidate !== undefined && this.#store.flushedOffset >= candidate.end
+    const ready = candidate !== undefined && this.#store.finalOffset >= candidate.end
     if (candidate === undefined || ready) this.#candidate = this.#capture()
     if (ready) await this.#write(candidate)
   }
@@ -105,16 +101,10 @@ export class DelayOffsets {
   async save(): Promise<void> {
     if (!this.#dirty && this.#candidate === undefined) return
     const offsets = new Map(this.#table)
-    const store = this.#store
-    const end = store.committedOffset
-    // With SYNC_FLUSH the log syncs by itself what is written, and `flush` only what is readable already.
-    for (let i = 0; i < PATIENCE_LOOKS && store.flushedOffset < end; i++) {
-      await store.flush()
-      if (store.flushedOffset < end) await this.#world.clock.sleep(LOOK_MS)
-    }
-    if (store.flushedOffset < end)
+    const end = this.#store.committedOffset
+    if (!(await this.#store.makeFinal(end)))
       throw new Error(
-        `the log is not synced up to ${end}: delayOffset.json stays as it is, and messages may come twice`,
+        `the log is not synced up to ${end}, or replicas lack it: delayOffset.json stays as it is, and messages may come twice`,
       )
     await this.#write({ offsets, end })
     this.#candidate = undefined

@@ -544,7 +544,7 @@ export class PopLedger {
     const { clock, store, offsets, exists } = this.#parts
     const now = clock.now()
     for (const point of this.#due.take(now)) this.#isDue(point, now)
-    const flushed = store.flushedOffset
+    const flushed = store.finalOffset
     for (const queue of this.#uncommitted) {
       const { topic, group, queueId } = queue
       const next = queue.takeCommittable(flushed)
@@ -599,7 +599,7 @@ export class PopLedger {
   #saveProgress(): void {
     const { store, offsets } = this.#parts
     if (this.#snapshot !== undefined) {
-      if (store.flushedOffset < this.#snapshot.appendedOffset) return
+      if (store.finalOffset < this.#snapshot.appendedOffset) return
       for (const [queueId, progress, seen] of this.#snapshot.progress) {
         if (progress >= 0) offsets.commit(REVIVE_GROUP, this.reviveTopic, queueId, progress)
         // Also -1: progress without it is what Apache's directories have.

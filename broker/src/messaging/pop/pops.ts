@@ -175,7 +175,7 @@ export class Pops implements BackgroundService {
     await this.ledger.leaveMemory()
     // One that is under way may have begun before the last of it was written.
     const { store } = this.#parts
-    for (let i = 0; i < 3 && store.flushedOffset < store.maxPhysicalOffset; i++) await store.flush().catch(() => {})
+    for (let i = 0; i < 3 && store.finalOffset < store.maxPhysicalOffset; i++) await store.flush().catch(() => {})
     // The offsets are saved after this, with what the ledger says of them now.
     this.ledger.tick()
     this.ledger.keepHouse()

@@ -39,9 +39,6 @@ const NEEDED_MS = 60_000
 /** Upper ends of the groups in which waiting messages are counted, in seconds from now (TimerMetrics.java). */
 export const TIMER_BOUNDS_S = [5, 60, 300, 900, 3600, 14_400, 28_800, 86_400] as const
 const SNAPSHOT_MS = 5000
-/** How often, and how far apart in milliseconds, a save looks whether the commit log is synced: for five seconds. */
-const SYNC_LOOKS = 500
-const LOOK_MS = 10
 
 /**
  * Messages that wait for a moment of their own. Producers' messages lie in the timer's topic in the commit log; the wheel has a
@@ -286,14 +283,8 @@ export class TimerMessageStore implements BackgroundService {
   }
 
   async #syncStore(physicalOffset: number): Promise<void> {
-    const store = this.#store
-    for (let looks = 0; store.flushedOffset < physicalOffset; looks++) {
-      if (looks === SYNC_LOOKS || store.deadReason !== undefined)
-        throw new Error(`the commit log is not synced up to ${physicalOffset}`)
-      await store.flush()
-      // With SYNC_FLUSH the log syncs by itself what is written, and `flush` only what is readable already.
-      if (store.flushedOffset < physicalOffset) await this.#world.clock.sleep(LOOK_MS)
-    }
+    if (!(await this.#store.makeFinal(physicalOffset)))
+      throw new Error(`the commit log is not synced up to ${physicalOffset}, or replicas lack it`)
   }
 
   async #syncLog({ log }: TimerState, end: number): Promise<void> {

@@ -548,7 +548,7 @@ export class Transactions implements BackgroundService {
   saveProgress(): void {
     const { store, offsets } = this.#parts
     const due = this.#progress
-    if (due && store.flushedOffset >= due.physicalEnd) {
+    if (due && store.finalOffset >= due.physicalEnd) {
       offsets.commit(TRANSACTION_GROUP, TRANS_HALF_TOPIC, HALF_QUEUE_ID, due.halfOffset)
       offsets.commit(TRANSACTION_GROUP, TRANS_OP_HALF_TOPIC, HALF_QUEUE_ID, due.opOffset)
       this.#progress = undefined

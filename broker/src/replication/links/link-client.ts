@@ -2,7 +2,8 @@ import { ResponseError } from '@rocketcluster/protocol'
 import { parseAddress } from '@rocketcluster/remoting/internal'
 import type { Connection, World } from '@rocketcluster/world'
 import type { ReplicatedLog } from '../replicated-log.ts'
-import { encodeReport, FrameReader } from './classic-frames.ts'
+import { ClassicMasterDialect } from './classic-master-dialect.ts'
+import type { LinkToMaster, MasterDialect } from './master-dialect.ts'
 import { RecordAssembler, type RecordRun } from './record-assembler.ts'
 
 const CONNECT_TIMEOUT_MS = 3000
@@ -22,8 +23,6 @@ export interface MasterLog {
 
 export interface LinkClientOptions {
   readonly log: ReplicatedLog
-  /** Whether a slave has only what is synced (flushDiskType SYNC_FLUSH), or what is written. */
-  readonly syncFlush: boolean
   /** `host:port` of the master's links; undefined while nobody knows. */
   readonly masterHaAddress: () => string | undefined
   /** Asks the master where its log begins and ends. Rejects when it does not answer. */
@@ -37,6 +36,12 @@ export interface LinkClientOptions {
    * anew from `minOffset` on. Called once; nothing is done afterwards.
    */
   readonly onTooFarBehind: (minOffset: number) => void
+  /** How the master is spoken to, asked before each connection when the log has settled; classic without. */
+  readonly dialect?: () => MasterDialect
+  /** Between two attempts, milliseconds; 500 without. */
+  readonly retryMs?: number
+  /** The link is gone; another one is tried. */
+  readonly onDisconnect?: () => void
 }
 
 /** What a slave knows of its link. Times are wall times in milliseconds, 0: never. */
@@ -49,10 +54,9 @@ export interface ClientView {
 }
 
 /**
- * Keeps a slave's log what its master's is, over a classic link (DefaultHAClient.java): says where it ends, takes over what
- * comes, and says so as soon as it has it.
+ * Keeps a slave's log what its master's is: says where it ends, takes over what comes, and says so as soon as it has it.
  *
- * A slave with nothing gets the whole log, from Apache's masters too. They take a first report of 0 for "only your last file",
+ * Over a classic link (DefaultHAClient.java) a slave with nothing gets the whole log, from Apache's masters too. They take a first report of 0 for "only your last file",
  * so it says 1 where the log begins at 0: the byte before is the highest of the first record's length, which is 0.
  */
 export class LinkClient {
@@ -106,14 +110,15 @@ export class LinkClient {
 
   /** One connection from its beginning to its end. Returns after how many milliseconds to try again; never rejects. */
   async #once(): Promise<number> {
+    const { retryMs = RETRY_MS } = this.#options
     const address = this.#options.masterHaAddress()
-    if (address === undefined) return RETRY_MS
+    if (address === undefined) return retryMs
     try {
-      const assembler = await this.#beginning()
-      if (assembler === undefined || this.#stopped) return RETRY_MS
+      const dialect = await this.#dialect()
+      if (dialect === undefined || this.#stopped) return retryMs
       const { host, port } = parseAddress(address)
       const connection = await this.#world.network.connect({ host, port, timeoutMs: CONNECT_TIMEOUT_MS })
-      const link = new MasterLink(this.#world, connection, this.#options, assembler)
+      const link = new MasterLink(this.#world, connection, this.#options, dialect)
       this.#link = link
       if (this.#stopped) link.close('this slave stops')
       this.#say('', address)
@@ -121,11 +126,12 @@ export class LinkClient {
       this.#lastReadTimestamp = link.lastReadTimestamp
       this.#lastWriteTimestamp = link.lastWriteTimestamp
       this.#link = undefined
+      this.#options.onDisconnect?.()
       if (!this.#stopped) this.#say(why.message, address)
-      return why.refused ? REFUSED_RETRY_MS : RETRY_MS
+      return why.refused ? REFUSED_RETRY_MS : retryMs
     } catch (error) {
       this.#say((error as Error).message, address)
-      return RETRY_MS
+      return retryMs
     }
   }
 
@@ -137,13 +143,21 @@ export class LinkClient {
     else this.#world.log.warn({ master }, `this slave does not follow its master: ${message}`)
   }
 
-  /** Where to go on; undefined when it cannot. */
-  async #beginning(): Promise<RecordAssembler | undefined> {
-    const { log, masterLog, onTooFarBehind } = this.#options
+  /** Undefined when there is no going on. */
+  async #dialect(): Promise<MasterDialect | undefined> {
     while (!this.#settled()) {
       if (this.#stopped) return undefined
       await this.#wait(SETTLE_MS)
     }
+    const { dialect } = this.#options
+    if (dialect !== undefined) return dialect()
+    const assembler = await this.#beginning()
+    return assembler && new ClassicMasterDialect(assembler)
+  }
+
+  /** Where to go on; undefined when it cannot. */
+  async #beginning(): Promise<RecordAssembler | undefined> {
+    const { log, masterLog, onTooFarBehind } = this.#options
     const end = log.maxPhysicalOffset
     const { minOffset, maxOffset } = await masterLog()
     if (end === 0 && log.minPhysicalOffset === 0) {
@@ -168,8 +182,8 @@ export class LinkClient {
 
   /** Everything that has a place here is safe here. */
   #settled(): boolean {
-    const { log, syncFlush } = this.#options
-    return log.settled && (!syncFlush || log.flushedOffset >= log.committedOffset)
+    const { log } = this.#options
+    return log.settled && log.durableOffset >= log.committedOffset
   }
 }
 
@@ -180,17 +194,20 @@ interface Ended {
 }
 
 /** One connection to the master. */
-class MasterLink {
+class MasterLink implements LinkToMaster {
   readonly #world: World
   readonly #connection: Connection
   readonly #options: LinkClientOptions
-  readonly #assembler: RecordAssembler
-  readonly #frames = new FrameReader()
+  readonly #dialect: MasterDialect
   readonly #waiting: RecordRun[] = []
   readonly ended: Promise<Ended>
+  #assembler: RecordAssembler | undefined
   #end!: (why: Ended) => void
   #why: Ended | undefined
-  #reported: number
+  /** Up to where the master was told that this log goes. */
+  #reported = -1
+  /** What has to happen before more is taken over and reported. */
+  #holds = 0
   lastReadTimestamp = 0
   lastWriteTimestamp = 0
   bytesPerSecond = 0
@@ -199,15 +216,15 @@ class MasterLink {
   #writtenMs = 0
   #ticks = 0
 
-  constructor(world: World, connection: Connection, options: LinkClientOptions, assembler: RecordAssembler) {
+  constructor(world: World, connection: Connection, options: LinkClientOptions, dialect: MasterDialect) {
     this.#world = world
     this.#connection = connection
     this.#options = options
-    this.#assembler = assembler
+    this.#dialect = dialect
+    this.#heardMs = world.clock.monotonicMs()
     this.ended = new Promise(resolve => {
       this.#end = resolve
     })
-    this.#heardMs = world.clock.monotonicMs()
     const timer = world.clock.setInterval(() => this.#tick(), TICK_MS)
     const unlisten = options.log.addAdvanceListener(() => this.#advanced())
     connection.onData = chunk => this.#heard(chunk)
@@ -216,13 +233,55 @@ class MasterLink {
       unlisten()
       this.#end(this.#why ?? { message: error?.message ?? 'the master closed the link', refused: false })
     }
-    this.#reported = assembler.expects
-    this.#write(this.#reported)
+    dialect.open(this)
   }
 
   close(message: string, refused = false): void {
     this.#why ??= { message, refused }
     this.#connection.destroy()
+  }
+
+  get isOpen(): boolean {
+    return this.#why === undefined
+  }
+
+  write(bytes: Uint8Array): void {
+    this.#writtenMs = this.#world.clock.monotonicMs()
+    this.lastWriteTimestamp = this.#world.clock.now()
+    this.#connection.write([bytes])
+  }
+
+  begin(assembler: RecordAssembler): void {
+    this.#assembler = assembler
+    this.#reported = assembler.expects
+    this.#report()
+  }
+
+  frame(physicalOffset: number, bodyBytes: number): void {
+    const expects = this.#assembler?.expects
+    if (bodyBytes > 0 && physicalOffset !== expects)
+      throw new RangeError(`a frame at ${physicalOffset}, where ${expects ?? 'nothing'} comes next`)
+  }
+
+  body(bytes: Buffer): void {
+    this.#waiting.push(...this.#assembler!.feed(bytes))
+  }
+
+  hold(until: Promise<void>): void {
+    this.#holds++
+    until.then(
+      () => {
+        this.#holds--
+        this.#takeOver()
+        this.#advanced()
+      },
+      error => this.close((error as Error).message),
+    )
+  }
+
+  /** Says again how far this log goes. */
+  answerBeat(): void {
+    if (this.#reported >= 0) this.#report()
   }
 
   #tick(): void {
@@ -236,14 +295,14 @@ class MasterLink {
       this.#heardMs = now
       this.#takeOver()
     }
-    if (now - this.#heardMs > this.#options.silenceMs) this.close(`the master was silent for ${now - this.#heardMs} ms`)
-    else if (now - this.#writtenMs >= this.#options.heartbeatIntervalMs) this.#write(this.#reported)
+    const { heartbeatIntervalMs, silenceMs } = { ...this.#options, ...this.#dialect.rhythm }
+    if (now - this.#heardMs > silenceMs) this.close(`the master was silent for ${now - this.#heardMs} ms`)
+    else if (this.#reported >= 0 && now - this.#writtenMs >= heartbeatIntervalMs) this.#report()
   }
 
-  #write(physicalOffset: number): void {
-    this.#writtenMs = this.#world.clock.monotonicMs()
-    this.lastWriteTimestamp = this.#world.clock.now()
-    this.#connection.write([encodeReport(physicalOffset)])
+  #report(): void {
+    const report = this.#dialect.report(this.#reported)
+    if (report !== undefined) this.write(report)
   }
 
   #heard(chunk: Buffer): void {
@@ -251,11 +310,7 @@ class MasterLink {
     this.lastReadTimestamp = this.#world.clock.now()
     this.#bytes += chunk.length
     try {
-      this.#frames.feed(
-        chunk,
-        (physicalOffset, bodyBytes) => this.#frame(physicalOffset, bodyBytes),
-        bytes => this.#waiting.push(...this.#assembler.feed(bytes)),
-      )
+      this.#dialect.feed(chunk, this)
     } catch (error) {
       this.close(`the master sent what is none of its log: ${(error as Error).message}`, true)
       return
@@ -263,17 +318,15 @@ class MasterLink {
     this.#takeOver()
   }
 
-  #frame(physicalOffset: number, bodyBytes: number): void {
-    const { expects } = this.#assembler
-    if (bodyBytes > 0 && physicalOffset !== expects)
-      throw new RangeError(`a frame at ${physicalOffset}, where ${expects} comes next`)
-  }
-
   /** Whole records go into the log; when it cannot take them now, the master waits. */
   #takeOver(): void {
     const { log } = this.#options
+    if (this.#holds > 0) {
+      this.#connection.pause()
+      return
+    }
     try {
-      for (let run = this.#waiting[0]; run !== undefined; run = this.#waiting[0]) {
+      for (let run = this.#waiting[0]; run !== undefined && this.isOpen; run = this.#waiting[0]) {
         log.appendReplicated(run.start, run.records)
         this.#waiting.shift()
       }
@@ -286,11 +339,10 @@ class MasterLink {
   }
 
   #advanced(): void {
-    const { log, syncFlush } = this.#options
     if (this.#waiting.length > 0) this.#takeOver()
-    const has = syncFlush ? log.flushedOffset : log.committedOffset
-    if (has <= this.#reported || this.#why !== undefined) return
+    const has = this.#options.log.durableOffset
+    if (this.#reported < 0 || has <= this.#reported || this.#why !== undefined || this.#holds > 0) return
     this.#reported = has
-    this.#write(has)
+    this.#report()
   }
 }

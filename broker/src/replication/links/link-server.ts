@@ -1,12 +1,14 @@
 import type { Connection, Listener, Timer, World } from '@rocketcluster/world'
 import type { LogStretch, ReplicatedLog } from '../replicated-log.ts'
-import { encodeHeader, ReportReader } from './classic-frames.ts'
+import { ClassicDialect } from './classic-dialect.ts'
+import type { SlaveDialect, SlaveIdentity } from './slave-dialect.ts'
 
 /** Bytes of one frame. Apache's slaves have room for 4 MiB (DefaultHAClient.java), and what has gathered goes out at once. */
 const FRAME_BYTES = 256 * 1024
 /** What may wait for one slave's socket: more would only be memory. */
 const WINDOW_BYTES = 4 * 1024 * 1024
-const TICK_MS = 1000
+const TICK_MS = 100
+const TICKS_PER_SECOND = 1000 / TICK_MS
 
 export interface LinkServerOptions {
   readonly host: string
@@ -19,6 +21,8 @@ export interface LinkServerOptions {
   readonly silenceMs: number
   /** Slaves have come, gone, or have more of the log. */
   readonly onChange: () => void
+  /** How slaves are spoken to; one for each connection. Classic without. */
+  readonly dialect?: () => SlaveDialect
 }
 
 /** One slave as its master sees it. Offsets are physical. */
@@ -30,9 +34,13 @@ export interface LinkView {
   /** Everything before it has been handed to the network. */
   readonly sentOffset: number
   readonly bytesPerSecond: number
+  /** When it was last heard, monotonic milliseconds. */
+  readonly heardMs: number
+  /** Who it is; undefined over a classic link, which does not say. */
+  readonly identity: SlaveIdentity | undefined
 }
 
-/** Sends a master's log to its slaves over classic links: to each from where it says that its own log ends (DefaultHAService.java). */
+/** Sends a master's log to its slaves: to each from where it says that its own log ends (DefaultHAService.java). */
 export class LinkServer {
   readonly #options: LinkServerOptions
   readonly #world: World
@@ -101,7 +109,7 @@ class SlaveLink {
   readonly #world: World
   readonly #connection: Connection
   readonly #options: LinkServerOptions
-  readonly #reports = new ReportReader()
+  readonly #dialect: SlaveDialect
   readonly #address: string
   /** Undefined until the slave has said where to begin. */
   ackOffset: number | undefined
@@ -114,11 +122,13 @@ class SlaveLink {
   #leased: LogStretch[] = []
   #bytes = 0
   #bytesPerSecond = 0
+  #ticks = 0
 
   constructor(world: World, connection: Connection, options: LinkServerOptions, closed: () => void) {
     this.#world = world
     this.#connection = connection
     this.#options = options
+    this.#dialect = options.dialect?.() ?? new ClassicDialect()
     this.#address = connection.remoteAddress
     this.#heardMs = this.#sentMs = world.clock.monotonicMs()
     connection.onData = chunk => this.#heard(chunk)
@@ -140,6 +150,8 @@ class SlaveLink {
       ackOffset: this.ackOffset ?? 0,
       sentOffset: this.#next,
       bytesPerSecond: this.#bytesPerSecond,
+      heardMs: this.#heardMs,
+      identity: this.#dialect.identity,
     }
   }
 
@@ -148,22 +160,29 @@ class SlaveLink {
   }
 
   tick(nowMs: number): void {
-    this.#bytesPerSecond = this.#bytes
-    this.#bytes = 0
-    if (nowMs - this.#heardMs > this.#options.silenceMs) {
+    if (++this.#ticks % TICKS_PER_SECOND === 0) {
+      this.#bytesPerSecond = this.#bytes
+      this.#bytes = 0
+    }
+    const { silenceMs, heartbeatIntervalMs } = { ...this.#options, ...this.#dialect.rhythm }
+    if (nowMs - this.#heardMs > silenceMs) {
       this.#world.log.warn(
         { slave: this.#address, silenceMs: nowMs - this.#heardMs },
         'a slave is silent: its link is closed',
       )
       this.close()
-    } else if (this.ackOffset !== undefined && nowMs - this.#sentMs >= this.#options.heartbeatIntervalMs)
-      this.#write([encodeHeader(this.#next, 0)])
+    } else if (this.ackOffset !== undefined && nowMs - this.#sentMs >= heartbeatIntervalMs) this.beat()
+  }
+
+  /** Says where this log is, and that the master is there. */
+  beat(): void {
+    this.#write([this.#dialect.header(this.#next, 0)])
   }
 
   #heard(chunk: Buffer): void {
     this.#heardMs = this.#world.clock.monotonicMs()
     try {
-      const report = this.#reports.feed(chunk)
+      const report = this.#dialect.feed(chunk, greeting => this.#write([greeting]))
       if (report !== undefined) this.#report(report)
     } catch (error) {
       this.#refuse((error as Error).message)
@@ -204,10 +223,13 @@ class SlaveLink {
     if (this.#reading || this.ackOffset === undefined) return
     const { log } = this.#options
     const connection = this.#connection
-    while (!this.#closed && connection.pendingBytes < WINDOW_BYTES && this.#next < log.readableOffset) {
+    while (!this.#closed && connection.pendingBytes < WINDOW_BYTES && this.#next < this.#end()) {
       let stretch: LogStretch | Promise<LogStretch>
       try {
-        stretch = log.readLog(this.#next, Math.min(FRAME_BYTES, log.readableOffset - this.#next))
+        stretch = log.readLog(
+          this.#next,
+          Math.min(this.#next + FRAME_BYTES, this.#end(), this.#dialect.endAt(this.#next)) - this.#next,
+        )
       } catch (error) {
         this.#refuse((error as Error).message)
         return
@@ -231,6 +253,11 @@ class SlaveLink {
     }
   }
 
+  /** Where what may be sent ends. */
+  #end(): number {
+    return this.#options.log.durableOffset
+  }
+
   #send(stretch: LogStretch): boolean {
     const bytes = stretch.end - stretch.start
     if (this.#closed || bytes === 0) {
@@ -240,7 +267,7 @@ class SlaveLink {
     this.#next = stretch.end
     this.#bytes += bytes
     this.#leased.push(stretch)
-    this.#write([encodeHeader(stretch.start, bytes), ...stretch.slices])
+    this.#write([this.#dialect.header(stretch.start, bytes), ...stretch.slices])
     return true
   }
 

@@ -73,7 +73,6 @@ class Member {
     this.store.refuseWrites('slave')
     this.client = new LinkClient(this.world, {
       log: this.store,
-      syncFlush: this.flush === 'SYNC_FLUSH',
       masterHaAddress: () => `${master.host.address}:${PORT}`,
       masterLog: async () => {
         if (master.server === undefined) throw new Error('the master is away')

@@ -360,7 +360,7 @@ export class CompactionStore {
 
   /** Messages before it are never taken back: what a newer one has replaced may go. */
   get #durableOffset(): number {
-    return this.#store.flushedOffset
+    return this.#store.finalOffset
   }
 
   /** Returns whether there may be more. */
