@@ -94,6 +94,8 @@ const UNKNOWN_CODE = -1
 /** How long a broker that stops waits for the disk to have what producers wait for. */
 const LAST_ANSWERS_MS = 5000
 const LAST_ANSWERS_LOOK_MS = 5
+/** How long requests are held for what was accepted before. */
+const HOLD_MS = 1000
 
 /** How often silent clients, and held pulls whose time is up, are looked for. */
 const EXPIRE_CLIENTS_MS = 10_000
@@ -105,6 +107,9 @@ const FLUSH_FILTERS_MS = 10_000
 /** What stopping needs of a listening port. */
 interface Server {
   goAway(): void
+  hold(): void
+  letGo(): void
+  stopListening(): Promise<void>
   close(options: { graceMs: number }): Promise<void>
 }
 
@@ -170,6 +175,7 @@ export class Broker {
     store.neededFrom = async () => 0
     const isSlave = config.brokerRole === 'SLAVE'
     store.configure({ brokerRole: config.brokerRole })
+    store.beginRole()
     store.refuseWrites(isSlave ? 'this broker is a slave: only the master of its group takes messages' : undefined)
     const client = new RemotingClient(world, {})
     const started: { close(): Promise<void> }[] = [
@@ -374,24 +380,48 @@ export class Broker {
    * answered, then everything is synced and the store is closed, unless it was given. Harmless when called twice.
    */
   stop(): Promise<void> {
-    this.#stopping ??= this.#stop(true)
+    this.#stopping ??= this.#stop()
     return this.#stopping
   }
 
   /**
-   * Stops at once, to go on in another role: connections are closed, and what was not answered is not. The name servers hear
-   * nothing: who is master now tells them, under the same name.
+   * Requests wait from now on, unread. Resolves when everything that was accepted is answered, or after a second; `letGo` takes it
+   * back.
    */
-  stopForRole(): Promise<void> {
-    this.#stopping ??= this.#stop(false)
+  async hold(): Promise<void> {
+    const { world, sends, store } = this.services
+    for (const server of this.#servers) server.hold()
+    const patienceEndMs = world.clock.monotonicMs() + HOLD_MS
+    const isQuiet = () => sends.outstanding === 0 && store.readableOffset >= store.maxPhysicalOffset
+    while (!isQuiet() && world.clock.monotonicMs() < patienceEndMs) await world.clock.sleep(LAST_ANSWERS_LOOK_MS)
+  }
+
+  letGo(): void {
+    for (const server of this.#servers) server.letGo()
+  }
+
+  /**
+   * Stops at once, to go on in another role: nobody can connect any more, and what is not answered is not. Connections are closed
+   * when `successor` has resolved: a client connects again at once, and should find somebody. The name servers hear nothing:
+   * who is master now tells them, under the same name.
+   */
+  stopForRole(successor: Promise<unknown> = Promise.resolve()): Promise<void> {
+    this.#stopping ??= this.#stop(successor)
     return this.#stopping
   }
 
-  async #stop(leaves: boolean): Promise<void> {
+  async #stop(successor?: Promise<unknown>): Promise<void> {
     const { world, config, nameServers, heldPulls, pops, filters, offsets, topics, groups, store, sends, clients } =
       this.services
+    const leaves = successor === undefined
     if (leaves) await nameServers.stop()
-    else nameServers.fallSilent()
+    else {
+      nameServers.fallSilent()
+      store.endRole()
+      for (const server of this.#servers) server.hold()
+      await Promise.all(this.#servers.map(server => server.stopListening()))
+      await successor
+    }
     // Every connection that closes now would tell all others.
     clients.onMembersChanged = () => {}
     if (leaves) for (const server of this.#servers) server.goAway()

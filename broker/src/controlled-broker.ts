@@ -1,5 +1,5 @@
 import type { BrokerConfig } from '@rocketcluster/config'
-import { encodeHost, printHost } from '@rocketcluster/protocol'
+import { brokerRequests, encodeHost, printHost } from '@rocketcluster/protocol'
 import { RemotingClient } from '@rocketcluster/remoting'
 import { parseAddress } from '@rocketcluster/remoting/internal'
 import type { TlsServerOptions, World } from '@rocketcluster/world'
@@ -16,7 +16,11 @@ import { Store } from './store/store.ts'
 import { storeConfigOf } from './store-config-of.ts'
 
 /** Between two attempts to take a role: a deposed master may still hold the group's port for a moment. */
-const RETRY_MS = 100
+const RETRY_MS = 20
+/** How often another member is looked at. */
+const LOOK_MS = 5
+/** How long a deposed master keeps its clients' connections for the next one to be there. */
+const SUCCESSOR_MS = 500
 /** Said again so often while it goes on. */
 const SAY_AGAIN_MS = 10_000
 /** How long a master that leaves waits for another one to take over. */
@@ -113,11 +117,30 @@ export class ControlledBroker {
     await this.#close()
   }
 
+  /** What was accepted is answered first, what comes meanwhile waits; then another one is elected, without this one in the set. */
   async #handOver(): Promise<void> {
     const { clock } = this.#world
+    const { broker } = this.#serving!
     const dueMs = clock.monotonicMs() + HAND_OVER_MS
-    if (!(await this.#member.handOver())) return
-    while (this.#serving?.masterEpoch !== undefined && clock.monotonicMs() < dueMs) await clock.sleep(RETRY_MS / 10)
+    await broker.hold()
+    if (!(await this.#member.handOver())) {
+      broker.letGo()
+      return
+    }
+    while (this.#serving?.masterEpoch !== undefined && clock.monotonicMs() < dueMs) await clock.sleep(LOOK_MS)
+  }
+
+  /** Resolves when whom the record names serves as master, or after a moment; at once when it names nobody. */
+  async #successorServes(): Promise<void> {
+    const { clock } = this.#world
+    const dueMs = clock.monotonicMs() + SUCCESSOR_MS
+    while (this.#role.kind === 'slave' && clock.monotonicMs() < dueMs) {
+      const status = await this.#memberClient
+        .invoke(this.#role.master.address, brokerRequests.getBrokerHaStatus, {}, { timeoutMs: SUCCESSOR_MS })
+        .catch(() => undefined)
+      if (status?.body?.master) return
+      await clock.sleep(LOOK_MS)
+    }
   }
 
   async #open(): Promise<void> {
@@ -219,7 +242,7 @@ export class ControlledBroker {
     const mustReopen = this.#mustEmpty || this.#truncateTo !== undefined
     if (serving !== undefined && (mustReopen || asMaster !== undefined || role.kind === 'master')) {
       this.#serving = undefined
-      await serving.broker.stopForRole()
+      await serving.broker.stopForRole(asMaster === undefined ? undefined : this.#successorServes())
     }
     if (mustReopen) await this.#reopen()
     if (this.#serving === undefined) await this.#serve()

@@ -65,7 +65,10 @@ export function controllersOf({ processes }: RunningCluster): Controllers {
 }
 
 /** The cluster that runs in `data`, else the one below the current directory. Throws CommandError. */
-export async function findRunning(data: string | undefined, directory: string = process.cwd()): Promise<RunningCluster> {
+export async function findRunning(
+  data: string | undefined,
+  directory: string = process.cwd(),
+): Promise<RunningCluster> {
   if (data !== undefined) {
     const running = await runningIn(resolve(directory, data))
     if (!running)

@@ -131,7 +131,8 @@ async function brokerStatus(
       messagesSent: number('putMessageTimesTotal'),
       writable,
       diskUsed: number('commitLogDiskRatio'),
-      problem: registration ?? (writable === false ? 'takes no messages' : null),
+      // A replica takes none but from its master.
+      problem: registration ?? (writable === false && broker.brokerId === 0 ? 'takes no messages' : null),
     }
   } catch (error) {
     return {

@@ -333,7 +333,10 @@ export class Producer {
 
   async #route(topic: string): Promise<TopicRoute> {
     this.#checkRunning()
-    return this.client.routes.route(topic, { inherit: true })
+    const { routes } = this.client
+    const known = await routes.route(topic, { inherit: true })
+    // A group between two masters has no queue to write to: the next one may be there by now.
+    return known.writeQueues.length > 0 ? known : routes.route(topic, { inherit: true, fresh: true })
   }
 
   async #refresh(topic: string): Promise<void> {

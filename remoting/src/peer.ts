@@ -118,6 +118,7 @@ export class Peer implements OutboxTarget {
   writes = 0
   #scheduled = false
   #stopped = false
+  #held = false
   #congested = false
   #closed = false
   #ending = false
@@ -435,9 +436,21 @@ export class Peer implements OutboxTarget {
     this.#connection.pause()
   }
 
+  /** What comes from now on waits, unread; answers still go out. */
+  hold(): void {
+    this.#held = true
+    this.#stop()
+  }
+
+  /** Takes back `hold`. */
+  letGo(): void {
+    this.#held = false
+    this.#resume()
+  }
+
   #resume(): void {
     const { maxInFlight, maxInFlightBytes } = this.group.limits
-    if (!this.#stopped || this.#closed || this.#congested) return
+    if (!this.#stopped || this.#closed || this.#congested || this.#held) return
     if (this.#inFlight > maxInFlight / 2 || this.#inFlightBytes > maxInFlightBytes / 2) return
     this.#stopped = false
     this.#read()

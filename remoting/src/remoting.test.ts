@@ -526,3 +526,32 @@ test('an answer that cannot be encoded is an error to the caller, and gives its 
   expect(given).toBe(1)
   expect(log.lines).toMatchObject([{ level: 'error' }])
 })
+
+describe('a server that holds', () => {
+  test('what is asked waits unread, also over new connections, and is served when it lets go', async () => {
+    const { server, client, address, world } = await start()
+    await client.invoke(address, echo, { text: 'before', times: 1 }, {})
+    server.hold()
+    const other = new RemotingClient(world, {})
+    closers.push(() => other.close())
+    let answered = 0
+    const waiting = [client, other].map(one =>
+      one.invoke(address, echo, { text: 'x', times: 1 }, {}).then(() => answered++),
+    )
+    await new Promise(resolve => setTimeout(resolve, 50))
+    expect(answered).toBe(0)
+    server.letGo()
+    await Promise.all(waiting)
+    expect(answered).toBe(2)
+  })
+
+  test('it closes all the same, without looking at what waits', async () => {
+    const { server, client, address } = await start()
+    await client.invoke(address, echo, { text: 'before', times: 1 }, {})
+    server.hold()
+    const waiting = client.invoke(address, echo, { text: 'x', times: 1 }, {})
+    await server.stopListening()
+    await Promise.all([server.close({ graceMs: 0 }), expect(waiting).rejects.toMatchObject({ kind: 'closed' })])
+    expect(server.connections.size).toBe(0)
+  })
+})

@@ -83,6 +83,7 @@ export class RemotingServer<R extends Requests = Requests, S extends object = {}
   readonly #nextId: () => number
   #refused = 0
   #leaving = false
+  #holding = false
   #listener: Listener | undefined
   #sweeper: Timer | undefined
   #whenEmpty: (() => void) | undefined
@@ -166,6 +167,25 @@ export class RemotingServer<R extends Requests = Requests, S extends object = {}
     this.#leaving = false
   }
 
+  /** What clients ask from now on waits, unread, in connections that stay open; what was read is answered. */
+  hold(): void {
+    this.#holding = true
+    for (const connection of this.#connections) connection.hold()
+  }
+
+  /** Takes back `hold`. */
+  letGo(): void {
+    this.#holding = false
+    for (const connection of this.#connections) connection.letGo()
+  }
+
+  /** Accepts no more; the connections that there are stay. Resolves when the port is free. */
+  async stopListening(): Promise<void> {
+    const listener = this.#listener
+    this.#listener = undefined
+    await listener?.close()
+  }
+
   /**
    * Accepts no more. Without grace: lets requests that are being handled go unanswered unless their answer is ready, sends what
    * is pending and closes. With it: serves what is being handled, says GO_AWAY to what is new, and closes each connection
@@ -188,7 +208,11 @@ export class RemotingServer<R extends Requests = Requests, S extends object = {}
       this.#endWhenIdle(() => true)
       if (graceMs > GO_AWAY_PATIENCE_MS) await within(clock, graceMs - GO_AWAY_PATIENCE_MS, empty)
     }
-    for (const connection of [...this.#connections]) connection.end()
+    for (const connection of [...this.#connections]) {
+      connection.end()
+      // Unread, the client's goodbye would not be seen; what else it asked is not looked at any more.
+      connection.letGo()
+    }
     await within(clock, END_PATIENCE_MS, empty)
     for (const connection of [...this.#connections]) connection.destroy()
     this.#sweeper?.cancel()
@@ -210,6 +234,7 @@ export class RemotingServer<R extends Requests = Requests, S extends object = {}
     }
     const accepted = new ServerConnection(connection, this.#group, this.#nextId())
     this.#connections.add(accepted)
+    if (this.#holding) accepted.hold()
     this.#safely(() => onConnect?.(accepted))
   }
 

@@ -83,7 +83,7 @@ export class ConfirmGate {
 
   /** Everything before it stays; beyond what is stored nobody can know. */
   confirm(physicalOffset: number): void {
-    const confirmed = physicalOffset
+    const confirmed = Math.min(physicalOffset, this.#log.durable())
     if (!(confirmed > this.#confirmed)) return
     this.#confirmed = confirmed
     this.#open()

@@ -24,6 +24,7 @@ const settings = (flushDiskType: StoreConfig['flushDiskType']) =>
     coldReadCacheBytes: 256 * 1024,
     flushIntervalCommitLog: 20,
     flushIntervalConsumeQueue: 40,
+    cleanResourceInterval: 30,
     fileReservedTime: 1000,
     slaveTimeout: 50,
     flushDiskType,
@@ -119,6 +120,14 @@ class Member {
     this.#host.restart()
   }
 
+  /** The disk is full, for a while. */
+  async fill(): Promise<void> {
+    const heal = this.#host.disk.fail({ on: 'write', path: '/store/commitlog/', code: 'ENOSPC' })
+    await this.#sim.sleep(this.#sim.random.int(60))
+    heal()
+    await this.#sim.sleep(this.#sim.random.int(100))
+  }
+
   /** Ends this process's life in some way; what was not on the disk may be gone. */
   async end(): Promise<void> {
     this.#life++
@@ -149,12 +158,18 @@ class Member {
     const { clock } = this.#host.world
     while (alive()) {
       const [topic, queueId, id] = [`topic${random.int(2)}`, random.int(2), `${this.#ids++}`]
-      const { physicalOffset, sizeBytes, queueOffset } = store.append(message(topic, queueId, id, random.int(700)))
-      const end = physicalOffset + sizeBytes
-      this.log.push({ id, topic, queueId, queueOffset, physicalOffset, end })
-      const status = await store.committed(end, true)
-      if (alive() && status === 'PUT_OK')
-        same(`whether ${id} was confirmed when it was answered`, end <= this.confirmed, true)
+      let placed: Message | undefined
+      try {
+        const { physicalOffset, sizeBytes, queueOffset } = store.append(message(topic, queueId, id, random.int(700)))
+        placed = { id, topic, queueId, queueOffset, physicalOffset, end: physicalOffset + sizeBytes }
+        this.log.push(placed)
+        const status = await store.committed(placed.end, true)
+        if (!alive()) return
+        if (status === 'PUT_OK') same(`whether ${id} was confirmed when answered`, placed.end <= this.confirmed, true)
+      } catch (error) {
+        if ((error as Error).name !== 'ResponseError') throw error
+        this.log = this.log.filter(one => one !== placed)
+      }
       await clock.sleep(random.next() < 0.1 ? random.int(30) : random.next() * 4)
     }
   }
@@ -267,6 +282,7 @@ async function lives(sim: Simulation, config: StoreConfig): Promise<void> {
     }
     member.start()
     await sim.sleep(random.int(250))
+    if (random.next() < 0.3) await member.fill()
     await member.end()
     truncateTo = random.next() < 0.5 ? member.somewhere() : undefined
   }

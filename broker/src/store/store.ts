@@ -88,6 +88,7 @@ export class Store {
 
   readonly #world: World
   readonly #gated: boolean
+  #roleEnds = false
   readonly #lock: DiskLock
   readonly #files: LogFiles
   readonly #log: CommitLog
@@ -657,6 +658,16 @@ export class Store {
     return this.#retention.usedRatio
   }
 
+  /** This broker begins to be master, or slave. */
+  beginRole(): void {
+    this.#roleEnds = false
+  }
+
+  /** What is not final now will not be while this role lasts: nobody waits for it any more. */
+  endRole(): void {
+    this.#roleEnds = true
+  }
+
   /**
    * Waits until `finalOffset` has come to `physicalOffset`, for the disk five seconds, for replicas half a second at most. Returns whether
    * it has. Rejects with DiskError.
@@ -664,7 +675,8 @@ export class Store {
   async makeFinal(physicalOffset: number): Promise<boolean> {
     let [looks, looksAtReplicas] = [0, 0]
     while (this.finalOffset < physicalOffset) {
-      if (this.#log.dead || looks++ === FINAL_LOOKS || looksAtReplicas === FINAL_REPLICA_LOOKS) return false
+      if (this.#roleEnds || this.#log.dead) return false
+      if (looks++ === FINAL_LOOKS || looksAtReplicas === FINAL_REPLICA_LOOKS) return false
       await this.flush()
       // With SYNC_FLUSH the log syncs by itself what is written, and `flush` only what is readable already.
       if (this.finalOffset < physicalOffset) await this.#world.clock.sleep(FINAL_LOOK_MS)

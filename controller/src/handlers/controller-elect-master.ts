@@ -27,14 +27,16 @@ function causeOf({
   designateElect,
   handOverEpoch,
   processId,
+  leaves,
 }: {
   brokerId: number
   designateElect: boolean
   handOverEpoch?: number
   processId?: string
+  leaves: boolean
 }): Cause {
   const named = brokerId === -1 ? undefined : brokerId
-  if (handOverEpoch !== undefined) return { by: 'master', epoch: handOverEpoch, processId, brokerId: named }
+  if (handOverEpoch !== undefined) return { by: 'master', epoch: handOverEpoch, processId, brokerId: named, leaves }
   if (named === undefined)
     throw new FieldError('brokerId', 'is required: the broker that asks, or that shall be master')
   return designateElect ? { by: 'administrator', brokerId: named } : { by: 'broker', brokerId: named }

@@ -19,6 +19,8 @@ export type Cause =
       readonly epoch: number
       readonly processId: string | undefined
       readonly brokerId: number | undefined
+      /** It stops: nobody shall wait for it. */
+      readonly leaves?: boolean
     }
 
 export interface ElectOptions {
@@ -64,7 +66,10 @@ export function electMaster(record: GroupRecord | undefined, live: Reports, opti
     handOver === undefined
       ? eligible.filter(({ brokerId }) => !(cause.by === 'master' && brokerId === master?.brokerId)).sort(byLog)[0]
       : eligible.find(({ brokerId }) => brokerId === handOver)
-  if (chosen) return elected(record, chosen, inSync, `in sync with epoch ${record.masterEpoch}`)
+  // Each of the others has all that was acknowledged, too.
+  const staying =
+    cause.by === 'master' && cause.leaves ? inSync.filter(report => report !== live.get(master!.brokerId)) : inSync
+  if (chosen) return elected(record, chosen, staying, `in sync with epoch ${record.masterEpoch}`)
   if (inSync.length > 0 && eligible.length === 0 && master)
     return keep(
       `broker ${listed(inSync.map(({ brokerId }) => brokerId))} still hears master ${master.brokerId} of epoch ${record.masterEpoch}`,

@@ -173,7 +173,12 @@ describe('election', () => {
       brokerId: undefined,
       ...over,
     })
-    expect(changed(elect(record(), all, handOver({}))).masterBrokerId).toBe(2)
+    expect(changed(elect(record(), all, handOver({})))).toMatchObject({ masterBrokerId: 2, syncStateSet: [1, 2] })
+    // One that leaves is not waited for.
+    expect(changed(elect(record(), all, handOver({ leaves: true })))).toMatchObject({
+      masterBrokerId: 2,
+      syncStateSet: [2],
+    })
     refused(elect(record(), all, handOver({ epoch: 2 })), 'CONTROLLER_FENCED_MASTER_EPOCH', /is 3, not 2/)
     refused(elect(record(), all, handOver({ processId: 'x' })), 'CONTROLLER_INVALID_MASTER', /another process/)
     refused(elect(record(), live(report(1)), handOver({})), 'CONTROLLER_ELECT_MASTER_FAILED', /no other member/)

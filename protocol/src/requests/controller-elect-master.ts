@@ -16,6 +16,8 @@ export const controllerElectMaster = request({
     handOverEpoch: f.int().optional(),
     /** The master's process, with `handOverEpoch`. */
     processId: f.string().optional(),
+    /** With `handOverEpoch`: the master stops, so the set that begins is without it. */
+    leaves: f.bool().default(false),
   },
   reply: {
     masterBrokerId: f.long().optional(),

@@ -13,6 +13,10 @@ import type { GroupRole } from './membership.ts'
 
 /** How often silence is looked for, and whether the set has to change. */
 const LOOK_MS = 50
+/** After a refusal. */
+const REFUSED_MS = 500
+/** How long the log is given to take to the disk what it has. */
+const SETTLE_MS = 5
 
 /** A master under a controller: serves its log, confirms what every member in sync has, and proposes who is in sync. */
 export class ControlledMaster implements Replication {
@@ -25,6 +29,7 @@ export class ControlledMaster implements Replication {
   #timer: Timer | undefined
   #unlisten: (() => void) | undefined
   #proposing = false
+  #notBeforeMs = 0
   #stopped = false
 
   /** The epoch begins where the log ends, and that is on the disk. Throws NetworkError when the port cannot be had; DiskError. */
@@ -36,6 +41,8 @@ export class ControlledMaster implements Replication {
   ): Promise<ControlledMaster> {
     const { store, world } = parts
     store.refuseWrites('this broker has just become master')
+    // What is still on its way may fail, and its place be given again: to bytes of this epoch, before its beginning.
+    while (!store.settled) await world.clock.sleep(SETTLE_MS)
     const startOffset = store.maxPhysicalOffset
     if ((epochs.history.last?.epoch ?? -1) < role.epoch) epochs.history.append({ epoch: role.epoch, startOffset })
     await epochs.save()
@@ -179,7 +186,7 @@ export class ControlledMaster implements Replication {
   }
 
   async #propose(nowMs: number): Promise<void> {
-    if (this.#proposing) return
+    if (this.#proposing || nowMs < this.#notBeforeMs) return
     const inSync = this.#inSync
     this.#proposing = true
     try {
@@ -193,6 +200,8 @@ export class ControlledMaster implements Replication {
       const { syncStateSetEpoch } = inSync.record
       const known = await this.#member.propose({ masterEpoch: this.#epoch, syncStateSet, syncStateSetEpoch })
       if (known) inSync.settled()
+      // It was refused: what there is to know about that comes with a beat.
+      if (inSync.record.syncStateSetEpoch === syncStateSetEpoch) this.#notBeforeMs = nowMs + REFUSED_MS
     } finally {
       this.#proposing = false
       this.#look()

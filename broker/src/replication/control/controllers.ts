@@ -215,13 +215,13 @@ export class Controllers {
     }
   }
 
-  /** A master asks that another member be elected. Resolves to whether one is. Never rejects. */
+  /** A master that stops asks for another member to be elected. Resolves to whether one is. Never rejects. */
   async handOver(clusterName: string, brokerName: string, epoch: number, processId: string): Promise<boolean> {
     try {
       const answer = await this.#client.invoke(
         this.#someone,
         controllerRequests.controllerElectMaster,
-        { clusterName, brokerName, brokerId: -1, handOverEpoch: epoch, processId },
+        { clusterName, brokerName, brokerId: -1, handOverEpoch: epoch, processId, leaves: true },
         { timeoutMs: TIMEOUT_MS },
       )
       this.#answered(answer)
