@@ -277,7 +277,7 @@ export class Broker {
       const haPort = config.haListenPort || (config.listenPort === 0 ? 0 : port + HA_PORT_DISTANCE)
       const replicationParts: ReplicationParts = { ...parts, world, client, store, config, haPort, directory }
       const slave = isSlave && role === undefined ? classicSlave(replicationParts, options) : undefined
-      const replication =
+      const replication: Replication =
         (await role?.startReplication(replicationParts)) ?? slave ?? (await classicMaster(replicationParts))
       started.push({ close: () => replication.stop() })
       services.replication = replication
@@ -327,6 +327,7 @@ export class Broker {
       if (config.listenPort > FAST_PORT_DISTANCE) {
         servers.push(serve(config.listenPort - FAST_PORT_DISTANCE, NOT_ON_FAST_PORT))
       }
+      await replication.ready?.()
       if (isGroupMaster && config.groupListenPort !== 0) {
         servers.push(serve(config.groupListenPort, []))
         if (config.groupListenPort > FAST_PORT_DISTANCE)

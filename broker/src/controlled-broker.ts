@@ -109,7 +109,8 @@ export class ControlledBroker {
 
   /** A master hands over first, when another member can be master. As `Broker.stop` otherwise. */
   async stop(): Promise<void> {
-    if (this.#role.kind === 'master') await this.#handOver()
+    if (this.#role.kind === 'master' && this.#serving?.masterEpoch === this.#role.epoch)
+      await this.#handOver(this.#serving)
     this.#stopping = true
     await this.#turning
     await this.#member.stop()
@@ -118,9 +119,8 @@ export class ControlledBroker {
   }
 
   /** What was accepted is answered first, what comes meanwhile waits; then another one is elected, without this one in the set. */
-  async #handOver(): Promise<void> {
+  async #handOver({ broker }: Serving): Promise<void> {
     const { clock } = this.#world
-    const { broker } = this.#serving!
     const dueMs = clock.monotonicMs() + HAND_OVER_MS
     await broker.hold()
     if (!(await this.#member.handOver())) {

@@ -13,6 +13,8 @@ export interface Replication {
   readonly haAddress: string
   /** Oldest first; undefined outside of controller mode. */
   readonly epochs: readonly Epoch[] | undefined
+  /** Resolves when clients can be served: what is in the log is readable, or it takes too long. At once without. */
+  ready?(): Promise<void>
   /** As GET_BROKER_HA_STATUS tells it. */
   status(): HARuntimeInfo
   /** Resolves when no link is open any more and nothing of it is written. */

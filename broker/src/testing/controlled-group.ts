@@ -1,5 +1,5 @@
 import { type BrokerOverrides, controllerConfig, namesrvConfig } from '@rocketcluster/config'
-import { ControllerServer, MemoryRecordStore } from '@rocketcluster/controller'
+import { ControllerServer, MemoryRecordStore, type RecordStore, RecordStoreError } from '@rocketcluster/controller'
 import { Nameserver } from '@rocketcluster/nameserver'
 import { brokerRequests, ResponseError } from '@rocketcluster/protocol'
 import { RemotingClient, TransportError } from '@rocketcluster/remoting'
@@ -21,6 +21,10 @@ export class Group {
   readonly overrides: BrokerOverrides
   sent = 0
   readonly acknowledged: string[] = []
+  /** Where each of them was said to be. */
+  readonly offsets = new Map<string, number>()
+  /** The chance that the record store fails, and that its answer is lost: 0 to 1. */
+  readonly recordFaults = { fail: 0, lose: 0 }
 
   constructor(sim: Simulation, members: number, overrides: BrokerOverrides) {
     this.sim = sim
@@ -38,9 +42,33 @@ export class Group {
     for (const name of ['c1', 'c2'])
       await ControllerServer.start(this.sim.host(name).world, {
         config: controllerConfig.parse(`listenPort=${CONTROLLER_PORT}`).config,
-        store: this.records,
+        store: this.#faultyRecords(),
       })
     await Promise.all(this.members.map(member => member.start()))
+  }
+
+  /** What controllers see of the record store: it takes its time, fails, and sometimes does not say what became of a swap. */
+  #faultyRecords(): RecordStore {
+    const { sim, records, recordFaults: faults } = this
+    const { random } = sim
+    const slowly = async <T>(work: () => Promise<T>): Promise<T> => {
+      await sim.sleep(1 + random.int(8))
+      if (random.next() < faults.fail) throw new RecordStoreError('none', 'the record store is away')
+      return work()
+    }
+    return {
+      read: name => slowly(() => records.read(name)),
+      list: () => slowly(() => records.list()),
+      swap: (name, expected, next) =>
+        slowly(async () => {
+          if (random.next() >= faults.lose) return records.swap(name, expected, next)
+          const fate = random.int(3)
+          if (fate === 0) await records.swap(name, expected, next)
+          // Still under way: it arrives when others have long read that it did not.
+          if (fate === 1) void sim.sleep(random.int(3000)).then(() => records.swap(name, expected, next))
+          throw new RecordStoreError('unknown', 'the answer was lost')
+        }),
+    }
   }
 
   async record() {
@@ -68,7 +96,7 @@ export class Group {
   async send(to: Member): Promise<boolean> {
     const body = `m${this.sent++}`
     try {
-      const { status } = await this.client.invoke(
+      const { status, queueOffset } = await this.client.invoke(
         to.address,
         brokerRequests.sendMessageV2,
         {
@@ -89,6 +117,7 @@ export class Group {
       )
       if (status !== 'SUCCESS') return false
       this.acknowledged.push(body)
+      this.offsets.set(body, queueOffset)
       return true
     } catch (error) {
       if (error instanceof ResponseError || error instanceof TransportError) return false
@@ -141,6 +170,11 @@ export class Member {
   kill(): void {
     this.broker = undefined
     this.host.crash()
+  }
+
+  powerCut(): void {
+    this.broker = undefined
+    this.host.powerCut()
   }
 
   async restart(machineBootId?: string): Promise<void> {

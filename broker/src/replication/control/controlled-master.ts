@@ -13,6 +13,8 @@ import type { GroupRole } from './membership.ts'
 
 /** How often silence is looked for, and whether the set has to change. */
 const LOOK_MS = 50
+/** How long clients wait for members in sync to come to the new master; one that does not come has left the set by then. */
+const READY_MS = 2500
 /** After a refusal. */
 const REFUSED_MS = 500
 /** How long the log is given to take to the disk what it has. */
@@ -109,6 +111,15 @@ export class ControlledMaster implements Replication {
 
   get confirmOffset(): number {
     return this.#store.readableOffset
+  }
+
+  /** A consumer of the master before may be ahead of what is confirmed here as yet: it would be sent back, and get all that again. */
+  async ready(): Promise<void> {
+    const { clock } = this.#world
+    const dueMs = clock.monotonicMs() + READY_MS
+    const { startOffset } = this.#epochs.history.last!
+    while (!this.#stopped && this.#store.readableOffset < startOffset && clock.monotonicMs() < dueMs)
+      await clock.sleep(SETTLE_MS)
   }
 
   /** The record of this mastership has changed. */
