@@ -20,7 +20,9 @@ import { HotSends } from './messaging/hot-sends.ts'
 import { TopicRoutes } from './messaging/pop/topic-routes.ts'
 import { Sends } from './messaging/sends.ts'
 import { StoredProperties } from './messaging/stored-properties.ts'
+import type { ConsumerOffsets } from './metadata/consumer-offsets.ts'
 import { registeredTopics } from './metadata/registered-topics.ts'
+import { topicConfig } from './metadata/system-topics.ts'
 import { NameServers } from './name-servers.ts'
 import { type BrokerParts, openParts } from './open-parts.ts'
 import { RecentStats } from './recent-stats.ts'
@@ -186,7 +188,7 @@ export class Broker {
       const parts = await openParts(world, config, store, directory)
       const { topics, offsets, filters, stats, clients, heldPulls, orderLocks, recentStats } = parts
       const { throughput, schedule, timer, transactions, pops } = parts
-      if (role?.masterEpoch !== undefined) becomeMaster(parts, store, role.masterEpoch, world.log)
+      if (role?.masterEpoch !== undefined) await becomeMaster(parts, store, role.masterEpoch, world.log)
       const uniqKeys = new UniqKeyGenerator({
         clock: world.clock,
         ip: storeHost.subarray(0, storeHost.length - 4),
@@ -307,6 +309,11 @@ export class Broker {
       )
       services.nameServers = nameServers
       nameServers.onMaster = (masterAddress, haAddress) => slave?.masterIs(masterAddress, haAddress)
+      // Who asked for a change is answered when replicas have it.
+      const metadataChanged = async () => replication.metadataChanged?.()
+      parts.groups.onChange = metadataChanged
+      offsets.onReset = metadataChanged
+      topics.onStored = metadataChanged
       topics.onChange = changed => nameServers.topicsChanged(changed)
       nameServers.onOrderTopics = ordered => {
         topics
@@ -328,6 +335,7 @@ export class Broker {
         servers.push(serve(config.listenPort - FAST_PORT_DISTANCE, NOT_ON_FAST_PORT))
       }
       await replication.ready?.()
+      if (role?.masterEpoch !== undefined) clampOffsets(offsets, store, role.masterEpoch, world.log)
       if (isGroupMaster && config.groupListenPort !== 0) {
         servers.push(serve(config.groupListenPort, []))
         if (config.groupListenPort > FAST_PORT_DISTANCE)
@@ -458,10 +466,23 @@ function classicMaster(parts: ReplicationParts): Promise<MasterReplication> {
 }
 
 /** What the broker knows is as good as what the masters before it knew; from now on its own word counts. */
-function becomeMaster({ topics, groups, offsets }: BrokerParts, store: Store, epoch: number, log: Log): void {
+async function becomeMaster({ topics, groups }: BrokerParts, store: Store, epoch: number, log: Log): Promise<void> {
+  // With Async a topic may have come in the log only. Nobody could read it without its settings.
+  const orphans = [...store.topics()].filter(({ topic }) => topics.get(topic) === undefined)
+  if (orphans.length > 0) {
+    log.warn(
+      { topics: orphans.map(({ topic }) => topic), epoch },
+      'topics in the log that no master has told of: made anew',
+    )
+    await topics.putAll(orphans.map(({ topic, queueIds }) => topicConfig(topic, Math.max(...queueIds) + 1)))
+  }
   topics.startEpoch(epoch)
   groups.startEpoch(epoch)
-  const clamped = offsets.clamp((topic, queueId) => store.maxOffset(topic, queueId))
+}
+
+/** New messages must not be taken for consumed because those before them, which this replica did not get, were. */
+function clampOffsets(offsets: ConsumerOffsets, store: Store, epoch: number, log: Log): void {
+  const clamped = offsets.clamp((topic, queueId) => store.nextOffset(topic, queueId))
   if (clamped > 0)
     log.warn({ clamped, epoch }, 'consumers were ahead of what this replica has: their offsets go back to it')
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import type { BrokerOverrides } from '@rocketcluster/config'
-import { nameserverRequests } from '@rocketcluster/protocol'
+import { brokerRequests, nameserverRequests } from '@rocketcluster/protocol'
+import type { RemotingClient } from '@rocketcluster/remoting'
 import { Simulation } from '@rocketcluster/world/sim'
 import { GROUP, Group } from './testing/controlled-group.ts'
 
@@ -57,6 +58,70 @@ describe('a group of three under two controllers', () => {
       for (const member of group.members)
         expect((await member.bodies()).filter(body => group.acknowledged.includes(body))).toEqual(group.acknowledged)
       expect(await first.bodies()).toEqual(await second.bodies())
+    }),
+  )
+
+  test(
+    'a topic, a group and a reset that were acknowledged are there when the master is dead a moment later',
+    withGroup(3, async group => {
+      const first = await group.masterIs()
+      await group.send(first)
+      const ask: RemotingClient['invoke'] = (...args) => group.client.invoke(...args)
+      await ask(
+        first.address,
+        brokerRequests.updateAndCreateTopic,
+        {
+          topic: 'Orders',
+          defaultTopic: 'TBW102',
+          readQueueNums: 3,
+          writeQueueNums: 3,
+          perm: 6,
+          topicFilterType: 'SINGLE_TAG',
+        },
+        { timeoutMs: 5000 },
+      )
+      await ask(
+        first.address,
+        brokerRequests.updateAndCreateSubscriptiongroup,
+        {},
+        {
+          body: { ...first.broker!.current.services.groups.get('TOOLS_CONSUMER')!, groupName: 'CG', retryMaxTimes: 7 },
+          timeoutMs: 5000,
+        },
+      )
+      await first.broker!.current.services.offsets.reset('CG', 'T', new Map([[0, 1]]))
+      first.kill()
+      const second = await group.masterIs(({ id }) => id !== first.id)
+      const { topics, groups, offsets } = second.broker!.current.services
+      expect(topics.get('Orders')).toMatchObject({ readQueueNums: 3 })
+      expect(topics.get('T')).toBeDefined()
+      expect(groups.get('CG')).toMatchObject({ retryMaxTimes: 7 })
+      expect(offsets.query('CG', 'T', 0)).toBe(1)
+    }),
+  )
+
+  test(
+    'a change that a replica in sync does not take is refused with its name, until that has left the set',
+    withGroup(3, async group => {
+      const master = await group.masterIs()
+      const other = group.members.find(one => one !== master)!
+      group.sim.network.partition(`b${master.id}`, `b${other.id}`, { oneWay: true })
+      const began = group.sim.nowMs
+      await group.client.invoke(
+        master.address,
+        brokerRequests.updateAndCreateTopic,
+        {
+          topic: 'Orders',
+          defaultTopic: 'TBW102',
+          readQueueNums: 3,
+          writeQueueNums: 3,
+          perm: 6,
+          topicFilterType: 'SINGLE_TAG',
+        },
+        { timeoutMs: 10_000 },
+      )
+      expect(group.sim.nowMs - began).toBeGreaterThan(1000)
+      expect((await group.record())!.syncStateSet).not.toContain(other.id)
     }),
   )
 })

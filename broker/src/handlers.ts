@@ -75,6 +75,7 @@ import { exchangeBrokerHaInfo } from './replication/exchange-broker-ha-info.ts'
 import { getBrokerEpochCache } from './replication/get-broker-epoch-cache.ts'
 import { getBrokerHaStatus } from './replication/get-broker-ha-status.ts'
 import { refusedOnSlave } from './replication/refuse-on-slave.ts'
+import { synchronizeMetadata } from './replication/synchronize-metadata.ts'
 
 /** Every request this broker answers. What is declared in the protocol and missing here is answered with code 3. */
 export const brokerHandlers = {
@@ -92,6 +93,7 @@ export const brokerHandlers = {
   deleteTopicInBroker,
   endTransaction,
   exchangeBrokerHaInfo,
+  synchronizeMetadata,
   getAllConsumerOffset,
   getAllDelayOffset,
   getAllMessageRequestMode,

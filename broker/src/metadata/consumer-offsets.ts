@@ -15,6 +15,8 @@ export class ConsumerOffsets {
   readonly #resets = new Map<string, Map<number, number>>()
   /** Topic → group → by queue id, what its consumers will pull next. Not saved: they say so again with their next pull. */
   readonly #pulled = new Map<string, Map<string, number[]>>()
+  /** Told once a reset is on disk; who asked for it waits. */
+  onReset: () => Promise<void> = async () => {}
   readonly #file: JsonFile
   readonly #world: World
   #dirty = false
@@ -95,6 +97,7 @@ export class ConsumerOffsets {
       for (const [queueId, target] of targets) this.#undoReset(key, queueId, target, before.get(queueId))
       throw error
     }
+    await this.onReset()
   }
 
   /** What a consumer has picked up, or another reset has replaced, stays. */

@@ -42,6 +42,8 @@ export function subscriptionGroup(groupName: string): NamedGroup {
 
 /** The consumer groups this broker knows: `config/subscriptionGroup.json` (SubscriptionGroupManager.java). */
 export class SubscriptionGroups {
+  /** Told once a change that somebody asked for is on disk; who asked waits for it. */
+  onChange: () => Promise<void> = async () => {}
   readonly #table: DurableTable<NamedGroup>
   readonly #creating = new Map<string, Promise<NamedGroup>>()
   /** group → topic → forbidden bits. */
@@ -144,6 +146,11 @@ export class SubscriptionGroups {
   }
 
   async #store(changes: ReadonlyMap<string, NamedGroup | undefined>): Promise<void> {
+    await this.#write(changes)
+    await this.onChange()
+  }
+
+  async #write(changes: ReadonlyMap<string, NamedGroup | undefined>): Promise<void> {
     try {
       await this.#table.change(changes)
     } catch (error) {

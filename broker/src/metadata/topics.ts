@@ -41,7 +41,9 @@ export class Topics {
   readonly #world: World
   /** The broker's live configuration: read at every use. */
   readonly options: SystemTopicOptions
-  /** Told the names that changed once the change is on disk; the owner registers them with the name servers. */
+  /** Told once a change that somebody asked for is on disk; who asked waits for it. */
+  onStored: () => Promise<void> = doNothing
+  /** Told the names that changed after that; the owner registers them with the name servers. */
   onChange: (topics: readonly string[]) => Promise<void> = doNothing
 
   private constructor(world: World, options: SystemTopicOptions, directory: string) {
@@ -189,6 +191,11 @@ export class Topics {
   }
 
   async #store(changes: ReadonlyMap<string, NamedTopic | undefined>): Promise<void> {
+    await this.#write(changes)
+    await this.onStored()
+  }
+
+  async #write(changes: ReadonlyMap<string, NamedTopic | undefined>): Promise<void> {
     try {
       await this.#table.change(changes)
     } catch (error) {

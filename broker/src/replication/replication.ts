@@ -15,6 +15,10 @@ export interface Replication {
   readonly epochs: readonly Epoch[] | undefined
   /** Resolves when clients can be served: what is in the log is readable, or it takes too long. At once without. */
   ready?(): Promise<void>
+  /** A master's topics, groups or offsets have changed: resolves when every replica that is waited for has that. Throws ResponseError. */
+  metadataChanged?(): Promise<void>
+  /** A replica takes over what the master of this epoch knows. Resolves when that is on its disk. Throws ResponseError. */
+  synchronize?(masterEpoch: number): Promise<void>
   /** As GET_BROKER_HA_STATUS tells it. */
   status(): HARuntimeInfo
   /** Resolves when no link is open any more and nothing of it is written. */

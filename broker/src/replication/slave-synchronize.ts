@@ -60,6 +60,8 @@ export class SlaveSynchronize {
   #progress: Progress | undefined
   #written: Buffer | undefined
   #failing = false
+  /** Who waits for a round that begins after it has asked. */
+  readonly #asked: ((arrived: boolean) => void)[] = []
   /** Monotonic time at which everything was last in step with the master; undefined before. */
   syncedMs: number | undefined
 
@@ -81,18 +83,32 @@ export class SlaveSynchronize {
     await this.#running
   }
 
+  /** Takes everything over that the master knows now. Resolves when it is on the disk; rejects when the master does not say it. */
+  async now(): Promise<void> {
+    const done = new Promise<boolean>(resolve => this.#asked.push(resolve))
+    this.#sleep.abort()
+    if (!(await done)) throw new Error('what the master knows does not arrive')
+    await this.#parts.offsets.flush()
+  }
+
   async #run(): Promise<void> {
     const { clock } = this.#parts.world
     while (!this.#stopped) {
-      await this.#round()
+      const asked = this.#asked.splice(0)
+      const arrived = await this.#round()
+      for (const resolve of asked) resolve(arrived)
+      if (this.#asked.length > 0 || this.#stopped) continue
+      this.#sleep = new AbortController()
       await clock.sleep(PERIOD_MS, this.#sleep.signal).catch(() => {})
     }
+    for (const resolve of this.#asked.splice(0)) resolve(false)
   }
 
-  async #round(): Promise<void> {
+  /** Resolves to whether everything has arrived. */
+  async #round(): Promise<boolean> {
     const { world, masterAddress } = this.#parts
     const address = masterAddress()
-    if (address === undefined) return
+    if (address === undefined) return false
     try {
       await this.#topics(address)
       await this.#groups(address)
@@ -101,6 +117,7 @@ export class SlaveSynchronize {
       await this.#takeProgress(address)
       this.#failing = false
       this.syncedMs = world.clock.monotonicMs()
+      return true
     } catch (error) {
       // Said once per outage: a master that is away for an hour must not fill the log.
       if (!this.#failing && !this.#stopped)
@@ -109,6 +126,7 @@ export class SlaveSynchronize {
           'what the master knows of topics, groups and progress does not arrive',
         )
       this.#failing = true
+      return false
     }
   }
 

@@ -495,6 +495,11 @@ export class Store {
     return this.#queues.maxOffset(topic, queueId)
   }
 
+  /** The offset that the queue's next message gets: behind those, too, that are in the log and not readable yet. */
+  nextOffset(topic: string, queueId: number): number {
+    return this.#queues.nextOffset(topic, queueId)
+  }
+
   /**
    * LOWER: the first message stored at or after the time; when all are older, `maxOffset`.
    * UPPER: the last message stored at or before it; when all are younger, 0 (ConsumeQueue.java#binarySearchInQueueByTime).

@@ -122,6 +122,7 @@ import { sendReplyMessage } from './send-reply-message.ts'
 import { sendReplyMessageV2 } from './send-reply-message-v2.ts'
 import { setCommitlogReadMode } from './set-commitlog-read-mode.ts'
 import { setMessageRequestMode } from './set-message-request-mode.ts'
+import { synchronizeMetadata } from './synchronize-metadata.ts'
 import { unlockBatchMq } from './unlock-batch-mq.ts'
 import { unregisterBroker } from './unregister-broker.ts'
 import { unregisterClient } from './unregister-client.ts'
@@ -269,6 +270,7 @@ export {
   sendReplyMessageV2,
   setCommitlogReadMode,
   setMessageRequestMode,
+  synchronizeMetadata,
   unlockBatchMq,
   unregisterBroker,
   unregisterClient,
@@ -365,6 +367,7 @@ export const brokerRequests = {
   removeBroker,
   notifyMinBrokerIdChange,
   exchangeBrokerHaInfo,
+  synchronizeMetadata,
   getBrokerHaStatus,
   resetMasterFlushOffset,
   getBrokerEpochCache,

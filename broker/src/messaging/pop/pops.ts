@@ -203,7 +203,7 @@ export class Pops implements BackgroundService {
 function stayWithin({ offsets, store, world }: PopsParts): void {
   for (const [topic, group, queues] of offsets.entries())
     for (const [queueId, queueOffset] of queues) {
-      const max = store.maxOffset(topic, queueId)
+      const max = store.nextOffset(topic, queueId)
       if (queueOffset <= max || isSystemGroup(group)) continue
       world.log.warn({ topic, group, queueId, queueOffset, max }, 'a group had come further than its queue goes now')
       offsets.commit(group, topic, queueId, max)

@@ -1,4 +1,4 @@
-import { type HARuntimeInfo, printHost } from '@rocketcluster/protocol'
+import { brokerRequests, type HARuntimeInfo, printHost, ResponseError } from '@rocketcluster/protocol'
 import type { Timer, World } from '@rocketcluster/world'
 import type { ReplicationParts } from '../../broker.ts'
 import type { Store } from '../../store/store.ts'
@@ -15,6 +15,9 @@ import type { GroupRole } from './membership.ts'
 const LOOK_MS = 50
 /** How long clients wait for members in sync to come to the new master; one that does not come has left the set by then. */
 const READY_MS = 2500
+/** How long a change of topics or groups waits for replicas, and for one answer. */
+const METADATA_MS = 4000
+const METADATA_TIMEOUT_MS = 1500
 /** After a refusal. */
 const REFUSED_MS = 500
 /** How long the log is given to take to the disk what it has. */
@@ -126,6 +129,42 @@ export class ControlledMaster implements Replication {
   learn(role: GroupRole & { kind: 'master' }): void {
     this.#inSync.learn(role.record, this.#world.clock.monotonicMs())
     this.#look()
+  }
+
+  /**
+   * With Sync a change is as durable as a message: every member that is waited for has it. Throws ResponseError when one does not take it
+   * in time; it is made all the same, and may be asked for again.
+   */
+  async metadataChanged(): Promise<void> {
+    const { config, client, world } = this.#parts
+    if (!config.allAckInSyncStateSet) return
+    const dueMs = world.clock.monotonicMs() + METADATA_MS
+    const missing = (brokerId: number) => brokerId !== config.brokerId && this.#inSync.waitsFor(brokerId)
+    await Promise.all(
+      this.#inSync.record.members.map(async ({ brokerId, address }) => {
+        // One that leaves the set meanwhile is not waited for any more.
+        while (missing(brokerId)) {
+          const failure = await client
+            .invoke(
+              address,
+              brokerRequests.synchronizeMetadata,
+              { masterEpoch: this.#epoch },
+              { timeoutMs: METADATA_TIMEOUT_MS },
+            )
+            .then(
+              () => undefined,
+              (error: Error) => error,
+            )
+          if (failure === undefined) return
+          if (this.#stopped || world.clock.monotonicMs() > dueMs)
+            throw new ResponseError(
+              'SYSTEM_ERROR',
+              `the change is made here, but broker ${brokerId}, which is in sync, does not have it yet (${failure.message}): ask again`,
+            )
+          await world.clock.sleep(LOOK_MS)
+        }
+      }),
+    )
   }
 
   status(): HARuntimeInfo {

@@ -1,4 +1,4 @@
-import { brokerRequests, type GroupMember, type HARuntimeInfo, printHost } from '@rocketcluster/protocol'
+import { brokerRequests, type GroupMember, type HARuntimeInfo, printHost, ResponseError } from '@rocketcluster/protocol'
 import type { ReplicationParts } from '../../broker.ts'
 import type { EpochFile } from '../epoch/epoch-file.ts'
 import { EpochMasterDialect } from '../links/epoch-master-dialect.ts'
@@ -116,6 +116,20 @@ export class ControlledSlave implements Replication {
       // A member that has not become master yet says nothing.
       if (answer?.masterHaAddress) this.#haAddress = answer.masterHaAddress
       else await world.clock.sleep(RETRY_MS)
+    }
+  }
+
+  async synchronize(masterEpoch: number): Promise<void> {
+    const { record } = this.#options.member
+    if (record?.masterEpoch !== masterEpoch || this.#master === undefined)
+      throw new ResponseError(
+        'SYSTEM_ERROR',
+        `this member knows of a master of epoch ${record?.masterEpoch ?? 0}, not of epoch ${masterEpoch}`,
+      )
+    try {
+      await this.#synchronize.now()
+    } catch (error) {
+      throw new ResponseError('SYSTEM_ERROR', (error as Error).message, { cause: error })
     }
   }
 

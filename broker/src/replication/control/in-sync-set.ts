@@ -123,6 +123,11 @@ export class InSyncSet {
     return this.#confirmed
   }
 
+  /** Whether what this member does not have is not acknowledged. */
+  waitsFor(brokerId: number): boolean {
+    return this.#waitedFor().has(brokerId)
+  }
+
   #waitedFor(): Set<number> {
     const waited = new Set([...this.#record.syncStateSet, ...(this.#proposed ?? [])])
     waited.delete(this.#options.brokerId)
