@@ -8,7 +8,7 @@ import { freeBrokerPort, freePort } from './apache/ports.ts'
 import { type Child, startChild, tail } from './runner/children.ts'
 import type { Scope } from './runner/suite.ts'
 
-const program = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
+export const program = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 
 export type Conf = Readonly<Record<string, string | number | boolean>>
 

@@ -3,9 +3,9 @@ import { brokerRequests, controllerRequests, type GroupRecord, groupRecord } fro
 import { type RemotingClient, TransportError } from '@rocketcluster/remoting'
 
 const LOOK_MS = 250
-const TIMEOUT_MS = 1000
+const TIMEOUT_MS = 500
 /** How long a master that was replaced may take to step down. */
-const STEP_DOWN_MS = 500
+const STEP_DOWN_MS = 250
 
 export interface GroupWatchOptions {
   readonly client: RemotingClient
@@ -63,7 +63,7 @@ export class GroupWatch {
     )?.name
     this.#known.set(brokerName, { epoch: record.masterEpoch, process })
     this.#options.onMaster(brokerName, process, record)
-    if (before?.process !== undefined && before.process !== process) await this.#seeStepDown(before.process)
+    if (before?.process !== undefined && before.process !== process) await this.#seeStepDown(brokerName, before.process)
   }
 
   async #record(brokerName: string): Promise<GroupRecord | undefined> {
@@ -83,7 +83,7 @@ export class GroupWatch {
     return undefined
   }
 
-  async #seeStepDown(name: string): Promise<void> {
+  async #seeStepDown(brokerName: string, name: string): Promise<void> {
     const { client, processes, onStuck } = this.#options
     await new Promise(resolve => setTimeout(resolve, STEP_DOWN_MS))
     const { address } = processes.find(process => process.name === name)!
@@ -99,6 +99,13 @@ export class GroupWatch {
     } catch (error) {
       if (!(error instanceof TransportError && error.kind === 'timeout')) return
     }
-    onStuck(name)
+    // It may have been elected again meanwhile.
+    if (this.#known.get(brokerName)?.process !== name && !(await this.#isMaster(brokerName, name))) onStuck(name)
+  }
+
+  async #isMaster(brokerName: string, name: string): Promise<boolean> {
+    const record = await this.#record(brokerName)
+    const process = this.#options.processes.find(one => one.name === name)
+    return record?.masterBrokerId === process?.brokerId
   }
 }

@@ -83,7 +83,10 @@ export function textReport(terminal: Terminal): Report {
           `  npx rocketcluster produce --topic hello --message "first message"${where}\n` +
           `  npx rocketcluster consume --topic hello${where}\n` +
           `  npx rocketcluster topics${where}\n` +
-          `  npx rocketcluster status${where}\n\n` +
+          `  npx rocketcluster status${where}\n` +
+          (cluster.processes.some(({ groupAddress }) => groupAddress !== null)
+            ? `  npx rocketcluster failover${where}\n\n`
+            : '\n') +
           `Messages are in ${directory}, logs in ${directory}/logs. Ctrl-C stops the cluster and keeps the messages.\n`,
       )
     },

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { runToEnd } from '../clients/client.ts'
 import { java } from '../clients/java.ts'
 import { readTopic } from '../reader.ts'
-import { startUp, upArguments } from '../rocketcluster.ts'
+import { program, startUp, upArguments } from '../rocketcluster.ts'
 import { startChild, tail } from '../runner/children.ts'
 import { suite } from '../runner/suite.ts'
 
@@ -66,20 +66,38 @@ export default suite('up', ({ test }) => {
     assert.equal(new Set(received.map(({ n }) => n)).size, 60)
     await stops(child)
   })
-  test('a master and two slaves: a dead slave fails no send, and a dead master comes back with everything', async context => {
+  test('a group of three: failover by command, a dead replica fails no send, and a dead master is replaced', async context => {
     const directory = join(await context.directory(), 'data')
     const { child, report } = await startUp(context, example('master-slaves.yaml'), directory)
-    const [master, slave] = report.processes.filter(({ kind }) => kind === 'broker')
-    const where = { 'name-server': report.nameServers.join(';'), topic: 'up-slaves' }
+    const members = report.processes.filter(({ kind }) => kind === 'broker')
+    const where = { 'name-server': report.nameServers.join(';'), topic: 'up-group' }
     assert.equal((await runToEnd(java, 'send', { ...where, count: 40 })).sent.length, 40)
-    process.kill(slave!.pid, 'SIGKILL')
+
+    const moved = await cli('failover', '--data', directory, '--to', '2', '--output', 'json')
+    assert.deepEqual([moved.code, JSON.parse(moved.stdout).to], [0, 2], moved.stderr)
+    const status = JSON.parse((await cli('status', '--data', directory, '--output', 'json')).stdout)
+    const [group] = status.groups
+    assert.equal(group.masterEpoch, 2)
+    assert.equal(group.members.find(({ isMaster }: { isMaster: boolean }) => isMaster).brokerId, 2)
     assert.equal((await runToEnd(java, 'send', { ...where, start: 40, count: 40 })).sent.length, 40)
-    process.kill(master!.pid, 'SIGKILL')
-    const { received } = await runToEnd(java, 'push', { ...where, expect: 80, seconds: 90, group: 'up-slaves' })
-    assert.equal(new Set(received.map(({ n }) => n)).size, 80)
+
+    process.kill(members[2]!.pid, 'SIGKILL')
+    assert.equal((await runToEnd(java, 'send', { ...where, start: 80, count: 40 })).sent.length, 40)
+    process.kill(members[1]!.pid, 'SIGKILL')
+    const { received } = await runToEnd(java, 'push', { ...where, expect: 120, seconds: 90, group: 'up-group' })
+    assert.equal(new Set(received.map(({ n }) => n)).size, 120)
+    const refused = await cli('failover', '--data', directory, '--to', '9')
+    assert.deepEqual([refused.code, /broker 9 is not a member/.test(refused.stderr)], [1, true], refused.stderr)
     await stops(child)
   })
 })
+
+/** A command of `rocketcluster`, to its end. */
+async function cli(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const child = startChild({ name: 'cli', command: process.execPath, args: [program('cli/src/main.ts'), ...args] })
+  const { code } = await child.ended
+  return { code, stdout: child.lines.join('\n'), stderr: tail(child.logFile) }
+}
 
 async function stops(child: ReturnType<typeof startChild>): Promise<void> {
   const began = performance.now()

@@ -9,6 +9,8 @@ import { type GroupRole, Membership } from './membership.ts'
 const PROCESS_ID_BYTES = 12
 /** Whether a master is heard is looked at so often: its loss is told at once. */
 const LOOK_MS = 100
+/** How often controllers are asked while there is no master. */
+const WAITING_BEAT_MS = 200
 
 export interface ControlledMemberOptions {
   readonly config: BrokerConfig
@@ -30,6 +32,7 @@ export class ControlledMember {
   readonly #controllers: Controllers
   #learning: Promise<void> = Promise.resolve()
   #toldHeard: number | undefined
+  #askedMs = 0
   #looking: { cancel(): void } | undefined
 
   constructor(world: World, options: ControlledMemberOptions) {
@@ -143,9 +146,13 @@ export class ControlledMember {
     return done
   }
 
-  /** Tells the controllers at once when a master is heard, or not any more. */
+  /** Tells the controllers at once when a master is heard, or not any more; and asks more often while there is none. */
   #look(): void {
-    if (this.#membership.heardEpoch(this.#world.clock.monotonicMs()) !== this.#toldHeard) this.#controllers.beat()
+    const nowMs = this.#world.clock.monotonicMs()
+    const isImpatient = this.role.kind === 'waiting' && nowMs - this.#askedMs >= WAITING_BEAT_MS
+    if (!isImpatient && this.#membership.heardEpoch(nowMs) === this.#toldHeard) return
+    this.#askedMs = nowMs
+    this.#controllers.beat()
   }
 
   #learn(record: GroupRecord): void {
